@@ -1,0 +1,21 @@
+import { defineConfig } from 'vitest/config';
+
+// unit: no network, no built bin, seconds. integration: a real S3 server over loopback.
+// cli: the built bin, so `npm run build` comes first (`npm test` does both).
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 30_000 } },
+      {
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+          globalSetup: ['test/support/s3-server-setup.ts'],
+        },
+      },
+      { test: { name: 'cli', include: ['test/cli/**/*.test.ts'], testTimeout: 120_000 } },
+    ],
+  },
+});
