@@ -1,0 +1,281 @@
+/**
+ * The door to DuckDB: opens the database file, runs SQL, and turns DuckDB's errors into ours.
+ *
+ * One process at a time may hold a DuckDB file for writing, and while it does nobody else may even
+ * read. So everything here is opened late and closed early, and a refusal names the process that is
+ * in the way. DuckDB reports errors as texts only; this file is the one place that reads them.
+ */
+
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type DuckDBConnection,
+  DuckDBInstance,
+  type DuckDBTableFunction,
+  type DuckDBType,
+  type DuckDBValue,
+} from '@duckdb/node-api';
+import { CurrentsError } from '../errors.ts';
+
+export interface OpenOptions {
+  /** Path of the database file, or `:memory:`. */
+  readonly path: string;
+  /** Readers share the file among themselves, never with a writer. The file must exist. */
+  readonly readOnly?: boolean;
+  /** DuckDB's own limit, such as `512MB`; what it needs beyond goes to a temporary file. */
+  readonly memoryLimit?: string;
+  readonly threads?: number;
+  /** How long to keep trying while another process holds the file. Default 0: give up at once. */
+  readonly waitMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A value that can be bound to a `?` in SQL. Numbers beyond 2^53 as bigint or text with a cast. */
+export type BoundValue = string | number | bigint | boolean | null;
+
+const RETRY_EVERY_MS = 100;
+
+/** An open database with one connection. Close it, also after an error. */
+export class Database {
+  readonly path: string;
+  readonly #instance: DuckDBInstance;
+  readonly #connection: DuckDBConnection;
+  #inTransaction = false;
+
+  private constructor(path: string, instance: DuckDBInstance, connection: DuckDBConnection) {
+    this.path = path;
+    this.#instance = instance;
+    this.#connection = connection;
+  }
+
+  /**
+   * @throws CurrentsError DATABASE_BUSY (naming the holder), DATABASE_MISSING (read-only and no file),
+   *   DATABASE_FAILED, DISK_FULL.
+   */
+  static async open(options: OpenOptions): Promise<Database> {
+    if (options.readOnly && options.path !== ':memory:' && !existsSync(options.path)) {
+      throw new CurrentsError({
+        code: 'DATABASE_MISSING',
+        message: `cannot open ${options.path}: there is no such database`,
+        hint: 'currents ingest --source s3://bucket/prefix creates and fills it; --database names another one',
+        context: { path: options.path },
+      });
+    }
+    const settings: Record<string, string> = { preserve_insertion_order: 'false' };
+    if (options.readOnly) settings['access_mode'] = 'READ_ONLY';
+    if (options.memoryLimit !== undefined) settings['memory_limit'] = options.memoryLimit;
+    if (options.threads !== undefined) settings['threads'] = String(options.threads);
+    const giveUpAt = Date.now() + (options.waitMs ?? 0);
+    for (;;) {
+      try {
+        const instance = await DuckDBInstance.create(options.path, settings);
+        const connection = await instance.connect();
+        return new Database(options.path, instance, connection);
+      } catch (error) {
+        const translated = await translateOpenError(error, options.path);
+        if (translated.code !== 'DATABASE_BUSY' || Date.now() >= giveUpAt) throw translated;
+        await sleep(RETRY_EVERY_MS, undefined, options.signal ? { signal: options.signal } : {});
+      }
+    }
+  }
+
+  /** Runs one or more statements; the last one may take bound values. */
+  async run(sql: string, values: readonly BoundValue[] = []): Promise<void> {
+    try {
+      await this.#connection.run(sql, [...values]);
+    } catch (error) {
+      throw translateStatementError(error, this.path);
+    }
+  }
+
+  /**
+   * All rows of a query as plain objects: BIGINT as bigint, timestamps as Date, lists as arrays.
+   * For our own small tables; results of unknown size go through `stream`.
+   */
+  async rows<Row>(sql: string, values: readonly BoundValue[] = []): Promise<Row[]> {
+    try {
+      const reader = await this.#connection.runAndReadAll(sql, [...values]);
+      return reader.getRowObjectsJS() as Row[];
+    } catch (error) {
+      throw translateStatementError(error, this.path);
+    }
+  }
+
+  /** The first row of a query that always has one. */
+  async row<Row>(sql: string, values: readonly BoundValue[] = []): Promise<Row> {
+    const [first] = await this.rows<Row>(sql, values);
+    if (first === undefined) {
+      throw new CurrentsError({
+        code: 'DATABASE_FAILED',
+        message: 'cannot read from the database: a query that always has a row had none',
+      });
+    }
+    return first;
+  }
+
+  /** Names and types of a query's columns, without running it to the end. */
+  async columnsOf(sql: string): Promise<readonly { name: string; type: DuckDBType }[]> {
+    try {
+      const result = await this.#connection.run(`select * from (${sql}) limit 0`);
+      const types = result.columnTypes();
+      return result
+        .columnNames()
+        .map((name, index) => ({ name, type: types[index] as DuckDBType }));
+    } catch (error) {
+      throw translateStatementError(error, this.path);
+    }
+  }
+
+  /** Rows of a query a chunk at a time, as DuckDB's own values; memory stays at a few chunks. */
+  async stream(sql: string): Promise<{
+    readonly names: readonly string[];
+    readonly types: readonly DuckDBType[];
+    readonly chunks: AsyncIterable<readonly (readonly DuckDBValue[])[]>;
+  }> {
+    try {
+      const result = await this.#connection.stream(sql);
+      const path = this.path;
+      async function* chunks() {
+        for (;;) {
+          let chunk: Awaited<ReturnType<typeof result.fetchChunk>>;
+          try {
+            chunk = await result.fetchChunk();
+          } catch (error) {
+            throw translateStatementError(error, path);
+          }
+          if (chunk === null || chunk.rowCount === 0) return;
+          yield chunk.getRows();
+        }
+      }
+      return { names: result.columnNames(), types: result.columnTypes(), chunks: chunks() };
+    } catch (error) {
+      throw translateStatementError(error, this.path);
+    }
+  }
+
+  registerTableFunction(tableFunction: DuckDBTableFunction): void {
+    this.#connection.registerTableFunction(tableFunction);
+  }
+
+  /**
+   * Runs `work` between `begin` and `commit`; an error rolls everything back and is thrown on.
+   * Not to be nested.
+   */
+  async withTransaction<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.#inTransaction) throw new Error('withTransaction called inside a transaction');
+    this.#inTransaction = true;
+    try {
+      await this.run('begin');
+      let result: Result;
+      try {
+        result = await work();
+      } catch (error) {
+        await this.run('rollback');
+        throw error;
+      }
+      await this.run('commit');
+      return result;
+    } finally {
+      this.#inTransaction = false;
+    }
+  }
+
+  /** Stops the running statement; it fails with INTERRUPTED. */
+  interrupt(): void {
+    this.#connection.interrupt();
+  }
+
+  /** Ends the connection and lets go of the file. What was committed stays; may be called twice. */
+  close(): void {
+    this.#connection.closeSync();
+    this.#instance.closeSync();
+  }
+}
+
+/** A name as an SQL identifier: quoted, whatever it holds. NUL cannot be quoted and is left out. */
+export function quoteIdentifier(name: string): string {
+  return `"${name.replaceAll('\0', '').replaceAll('"', '""')}"`;
+}
+
+/** A text as an SQL literal, for places where DuckDB takes no bound values (DDL, comments, paths). */
+export function quoteLiteral(text: string): string {
+  return `'${text.replaceAll('\0', '').replaceAll("'", "''")}'`;
+}
+
+/** True when DuckDB refused a value rather than the statement or the machine. */
+export function isValueRefusal(error: unknown): boolean {
+  return (
+    error instanceof CurrentsError &&
+    error.code === 'DATABASE_FAILED' &&
+    error.context['refusedValue'] === true
+  );
+}
+
+const LOCK_HOLDER = /Conflicting lock is held in (.+?) \(PID (\d+)\)/;
+
+async function translateOpenError(error: unknown, path: string): Promise<CurrentsError> {
+  const text = error instanceof Error ? error.message : String(error);
+  if (text.includes('Could not set lock on file') || text.includes('file is already open')) {
+    const [, program, pid] = LOCK_HOLDER.exec(text) ?? [];
+    const holder =
+      pid === undefined ? 'another process' : await describeProcess(pid, program ?? '');
+    return new CurrentsError({
+      code: 'DATABASE_BUSY',
+      message: `cannot open ${path}: ${holder} holds it (one process at a time may)`,
+      hint: 'wait until it is done, or read a copy made by: currents publish PATH',
+      transient: true,
+      context: { path, ...(pid === undefined ? {} : { holderPid: Number(pid) }) },
+      cause: error,
+    });
+  }
+  return translateStatementError(error, path);
+}
+
+/** "process 4711 (currents watch)": the command without its arguments, which may be private. */
+async function describeProcess(pid: string, program: string): Promise<string> {
+  const name = program.split('/').at(-1) ?? 'unknown';
+  try {
+    // Linux only; elsewhere the program's name has to do.
+    const args = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
+    const script = args[1]?.split('/').slice(-2).join('/');
+    const command = args[2] !== undefined && /^[a-z]+$/.test(args[2]) ? ` ${args[2]}` : '';
+    if (script) return `process ${pid} (${name} ${script}${command})`;
+  } catch {
+    // The process may be another user's or gone by now: the name that DuckDB gave is enough.
+  }
+  return `process ${pid} (${name})`;
+}
+
+const VALUE_REFUSALS = ['Conversion Error', 'Out of Range Error', 'Invalid Input Error'];
+
+function translateStatementError(error: unknown, path: string): CurrentsError {
+  if (error instanceof CurrentsError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  if (/No space left on device|disk is full|max_temp_directory_size/i.test(text)) {
+    return new CurrentsError({
+      code: 'DISK_FULL',
+      message: `cannot write ${path}: the disk is full`,
+      hint: 'free some space and run again; nothing that was committed is lost',
+      context: { path },
+      cause: error,
+    });
+  }
+  if (text.includes('INTERRUPT Error')) {
+    return new CurrentsError({
+      code: 'INTERRUPTED',
+      message: 'cannot finish the query: interrupted',
+    });
+  }
+  const refusedValue = VALUE_REFUSALS.some((prefix) => text.startsWith(prefix));
+  return new CurrentsError({
+    code: 'DATABASE_FAILED',
+    // DuckDB quotes the refused value in these; a value of an event must not reach a log.
+    message: refusedValue
+      ? `cannot run SQL on ${path}: ${text.slice(0, text.indexOf(':'))} (a value was refused)`
+      : `cannot run SQL on ${path}: ${text}`,
+    hint: 'currents doctor checks the database file and the disk',
+    context: { path, refusedValue },
+    ...(refusedValue ? {} : { cause: error }),
+  });
+}
