@@ -1,0 +1,245 @@
+/**
+ * Flags, environment and currents.yaml → one frozen Config.
+ *
+ * The only file that reads the environment. A flag beats the environment, the environment beats the file,
+ * the file beats the default. Whatever is wrong is collected and told at once, each with the source it came
+ * from, what was found and what was expected. Relative paths in the file start at the file's own folder, so
+ * that a scheduler need not care about its working directory; all others start at the working directory.
+ */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { CurrentsError } from './errors.ts';
+import { findSetting, LATER_SETTINGS, SETTINGS, type Setting, settingsSchema } from './settings.ts';
+import { type FoundValue, parseSettingsFile } from './settings-file.ts';
+
+export interface Config {
+  /** Absolute path of the file that was read; undefined when there was none. */
+  readonly configPath: string | undefined;
+  readonly source: SourceConfig;
+  /** Absolute path of the DuckDB file. */
+  readonly database: string;
+  readonly schemaChanges: 'evolve' | 'freeze' | 'rescue';
+  readonly publish: { readonly path: string | undefined; readonly everyMs: number };
+  readonly watch: { readonly everyMs: number };
+  readonly limits: { readonly maxBlockBytes: number; readonly maxUncompressedBytes: number };
+  readonly load: LoadConfig;
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+}
+
+export interface SourceConfig {
+  /** `s3://…`, `file://…` or an absolute folder; undefined until someone sets it. */
+  readonly url: string | undefined;
+  readonly region: string | undefined;
+  readonly endpoint: string | undefined;
+  readonly pathStyle: boolean;
+  readonly requesterPays: boolean;
+  /** Names and patterns; empty means every event type. */
+  readonly eventTypes: readonly string[];
+  readonly lookbackMs: number;
+  readonly fullListingMs: number;
+  readonly concurrency: number;
+  /** Compressed size, as the bucket lists it. */
+  readonly maxObjectBytes: number;
+}
+
+export interface LoadConfig {
+  readonly batchRows: number;
+  readonly batchBytes: number;
+  readonly memoryLimitBytes: number;
+  /** undefined: DuckDB takes one for each core. */
+  readonly threads: number | undefined;
+}
+
+export interface ConfigSources {
+  /** By the setting's path, `{ 'source.lookback': '2d' }`: text, a boolean or a list of texts. */
+  readonly flags?: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
+  /** The file that was asked for and so must exist; otherwise CURRENTS_CONFIG, then currents.yaml if it is there. */
+  readonly configPath?: string | undefined;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly cwd?: string;
+}
+
+/** @throws CurrentsError SETTINGS_INVALID with every problem in the message, a line each. */
+export function loadConfig(sources: ConfigSources = {}): Config {
+  const env = sources.env ?? process.env;
+  const cwd = sources.cwd ?? process.cwd();
+  const file = readSettingsFile(sources.configPath ?? (env.CURRENTS_CONFIG || undefined), cwd);
+  const problems = [...file.problems, ...listLaterVariables(env)];
+  const found = new Map<string, FoundValue>();
+  for (const setting of SETTINGS) {
+    const value =
+      readFlag(setting, sources) ?? readVariable(setting, env) ?? file.values.get(setting.path);
+    if (value !== undefined) found.set(setting.path, value);
+  }
+
+  const parsed = settingsSchema.safeParse(nest(found));
+  for (const problem of new Set(
+    parsed.error?.issues.map((issue) => describeIssue(issue.path, found)),
+  ))
+    problems.push(problem);
+  if (!parsed.success || problems.length > 0) throw settingsInvalid(problems);
+
+  const { source, load, publish, watch, limits, ...rest } = parsed.data;
+  const { lookback, fullListing, region, endpoint, ...sourceRest } = source;
+  function absolute(settingPath: string, given: string): string {
+    const value = found.get(settingPath);
+    const isFromFile = value !== undefined && value === file.values.get(settingPath);
+    return path.resolve(isFromFile ? path.dirname(file.path ?? '') : cwd, given);
+  }
+  return deepFreeze({
+    ...rest,
+    configPath: file.path,
+    database: absolute('database', rest.database),
+    source: {
+      ...sourceRest,
+      region,
+      endpoint,
+      url:
+        source.url === undefined || /^[a-z][a-z0-9+.-]*:\/\//i.test(source.url)
+          ? source.url
+          : absolute('source.url', source.url),
+      lookbackMs: lookback,
+      fullListingMs: fullListing,
+    },
+    publish: {
+      path: publish.path === undefined ? undefined : absolute('publish.path', publish.path),
+      everyMs: publish.every,
+    },
+    watch: { everyMs: watch.every },
+    limits,
+    load: {
+      batchRows: load.batchRows,
+      batchBytes: load.batchBytes,
+      memoryLimitBytes: load.memoryLimit,
+      threads: load.threads,
+    },
+  });
+}
+
+/** Whether output on a terminal may have colours (https://no-color.org). */
+export function isColorWanted(
+  isTerminal: boolean,
+  env: ConfigSources['env'] = process.env,
+): boolean {
+  return isTerminal && !env.NO_COLOR && env.TERM !== 'dumb';
+}
+
+interface OpenedFile {
+  readonly path: string | undefined;
+  readonly values: ReadonlyMap<string, FoundValue>;
+  readonly problems: readonly string[];
+}
+
+function readSettingsFile(askedPath: string | undefined, cwd: string): OpenedFile {
+  const filePath = path.resolve(cwd, askedPath ?? 'currents.yaml');
+  let yaml: string;
+  try {
+    yaml = readFileSync(filePath, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' && askedPath === undefined)
+      return { path: undefined, values: new Map(), problems: [] };
+    throw new CurrentsError({
+      code: 'SETTINGS_INVALID',
+      message: `cannot read the settings file ${askedPath ?? 'currents.yaml'}: ${code === 'ENOENT' ? 'there is no such file' : (code ?? 'unknown error')}`,
+      hint:
+        code === 'ENOENT' ? `currents init --config ${askedPath}` : 'check the path and its rights',
+      context: { path: filePath },
+      cause: error,
+    });
+  }
+  return { path: filePath, ...parseSettingsFile(yaml, askedPath ?? 'currents.yaml') };
+}
+
+function readFlag(setting: Setting, { flags }: ConfigSources): FoundValue | undefined {
+  const given = flags?.[setting.path];
+  if (given === undefined) return undefined;
+  const value = typeof given === 'string' ? parseText(setting, given) : given;
+  return { value, where: setting.flag };
+}
+
+/** An empty variable says nothing: that is how shells and Kubernetes spell "not set". */
+function readVariable(
+  setting: Setting,
+  env: NonNullable<ConfigSources['env']>,
+): FoundValue | undefined {
+  const given = env[setting.env];
+  if (given === undefined || given === '') return undefined;
+  return { value: parseText(setting, given), where: setting.env };
+}
+
+/** Flags and variables are text; this is what YAML would have made of it. What does not fit stays text. */
+function parseText(setting: Setting, given: string): unknown {
+  switch (setting.kind) {
+    case 'integer':
+      return /^-?\d+$/.test(given) ? Number(given) : given;
+    case 'size':
+      return /^\d+$/.test(given) ? Number(given) : given;
+    case 'boolean':
+      return given === 'true' ? true : given === 'false' ? false : given;
+    case 'list':
+      return given.split(',').map((part) => part.trim());
+    case 'text':
+    case 'choice':
+    case 'duration':
+      return given;
+  }
+}
+
+function listLaterVariables(env: NonNullable<ConfigSources['env']>): string[] {
+  const later = Object.entries(LATER_SETTINGS).map(
+    ([name, purpose]) => [`CURRENTS_${name.toUpperCase()}`, purpose] as const,
+  );
+  return Object.keys(env).flatMap((name) =>
+    later
+      .filter(([prefix]) => name === prefix || name.startsWith(`${prefix}_`))
+      .map(([, purpose]) => `${name}: this release does not have it yet (${purpose})`),
+  );
+}
+
+/** `source.lookback` → { source: { lookback } }, as the file has it. */
+function nest(found: ReadonlyMap<string, FoundValue>): Record<string, unknown> {
+  const root: Record<string, unknown> = {};
+  for (const [settingPath, { value }] of found) {
+    const [section = '', name] = settingPath.split('.');
+    if (name === undefined) root[section] = value;
+    else root[section] = { ...(root[section] as object | undefined), [name]: value };
+  }
+  return root;
+}
+
+function describeIssue(
+  issuePath: readonly PropertyKey[],
+  found: ReadonlyMap<string, FoundValue>,
+): string {
+  const names = issuePath.map(String);
+  const setting = findSetting(names.slice(0, 2).join('.')) ?? findSetting(names[0] ?? '');
+  const given = setting && found.get(setting.path);
+  return `${given?.where} ${setting?.path}: found ${formatFound(given?.value)} (expected ${setting?.expected})`;
+}
+
+/** As it was written, shortened; whatever stands before an @ in an address may be a password. */
+function formatFound(value: unknown): string {
+  const written = JSON.stringify(value)?.replace(/:\/\/[^/]*@/, '://***@') ?? 'nothing';
+  return written.length > 80 ? `${written.slice(0, 79)}…` : written;
+}
+
+function settingsInvalid(problems: readonly string[]): CurrentsError {
+  const [first = ''] = problems;
+  return new CurrentsError({
+    code: 'SETTINGS_INVALID',
+    message:
+      problems.length === 1
+        ? `cannot use the settings: ${first}`
+        : `cannot use the settings: ${problems.length} problems\n${problems.map((line) => `  ${line}`).join('\n')}`,
+    hint: 'currents init --print shows every setting with its default',
+    context: { problems: problems.length },
+  });
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const child of Object.values(value)) {
+    if (typeof child === 'object' && child !== null) deepFreeze(child as object);
+  }
+  return Object.freeze(value);
+}

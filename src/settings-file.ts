@@ -1,0 +1,103 @@
+/**
+ * currents.yaml as text → the value of each setting in it with its place (line and column), and everything
+ * that is wrong with the file itself: YAML errors, keys that do not exist, sections of later releases,
+ * secrets.
+ *
+ * Pure: nobody's files are opened here. Values are not checked, config.ts does that for all sources alike.
+ * Collects every problem instead of stopping at the first. A key whose name says that it holds a secret is
+ * refused and its value never repeated.
+ */
+import { isMap, isScalar, LineCounter, type ParsedNode, parseDocument, type YAMLMap } from 'yaml';
+import { findNearestName } from './nearest-name.ts';
+import { findSetting, LATER_SETTINGS, SETTINGS } from './settings.ts';
+
+/** What one source says about one setting, and where it says it: `currents.yaml:3:13`. */
+export interface FoundValue {
+  readonly value: unknown;
+  readonly where: string;
+}
+
+export interface SettingsFile {
+  readonly values: ReadonlyMap<string, FoundValue>;
+  /** One sentence each, beginning with the place. */
+  readonly problems: readonly string[];
+}
+
+const SECRET_KEY =
+  /^(access_?key(_?id)?|secret(_?access_?key)?|session_?token|api_?key|password|token)$/i;
+
+/** `fileName` is only for the places in `where` and in problems. */
+export function parseSettingsFile(yaml: string, fileName: string): SettingsFile {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(yaml, { lineCounter });
+  const values = new Map<string, FoundValue>();
+  const problems: string[] = [];
+
+  function placeOf(offset: number): string {
+    const { line, col } = lineCounter.linePos(offset);
+    return `${fileName}:${line}:${col}`;
+  }
+
+  function readSection(map: YAMLMap.Parsed, section: string): void {
+    for (const { key, value } of map.items) {
+      const name = isScalar(key) ? String(key.value) : '';
+      const path = section === '' ? name : `${section}.${name}`;
+      const keyPlace = placeOf(key.range[0]);
+      if (Object.hasOwn(LATER_SETTINGS, path)) {
+        problems.push(
+          `${keyPlace} ${path}: this release does not have it yet (${describeLater(path)})`,
+        );
+      } else if (findSetting(path) !== undefined) {
+        readValue(value, path);
+      } else if (SETTINGS.some((setting) => setting.path.startsWith(`${path}.`))) {
+        readSubsection(value, path, keyPlace);
+      } else if (SECRET_KEY.test(name)) {
+        problems.push(
+          `${keyPlace} ${path}: secrets do not belong in this file (expected in the environment, as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or in an AWS profile or role)`,
+        );
+      } else {
+        problems.push(`${keyPlace} ${path}: there is no such setting${suggestPath(path)}`);
+      }
+    }
+  }
+
+  function readValue(node: ParsedNode | null, path: string): void {
+    const value: unknown = node?.toJS(document) ?? undefined;
+    // A key left empty, as in the sample file, says nothing.
+    if (node !== null && value !== undefined)
+      values.set(path, { value, where: placeOf(node.range[0]) });
+  }
+
+  function readSubsection(node: ParsedNode | null, path: string, keyPlace: string): void {
+    if (isMap(node)) readSection(node as YAMLMap.Parsed, path);
+    else if (node !== null && !(isScalar(node) && node.value === null))
+      problems.push(`${keyPlace} ${path}: found a single value (expected ${listNames(path)})`);
+  }
+
+  for (const error of document.errors) {
+    const [firstLine = ''] = error.message.split(/ at line|\n/);
+    problems.push(`${placeOf(error.pos[0])} not valid YAML: ${firstLine}`);
+  }
+  if (problems.length === 0 && document.contents !== null) {
+    if (isMap(document.contents)) readSection(document.contents as YAMLMap.Parsed, '');
+    else problems.push(`${placeOf(0)} found no settings (expected "name: value" lines)`);
+  }
+  return { values, problems };
+}
+
+function describeLater(path: string): string {
+  return LATER_SETTINGS[path as keyof typeof LATER_SETTINGS];
+}
+
+/** Names directly under a section, `url, region, …`. */
+function listNames(section: string): string {
+  const names = SETTINGS.filter((setting) => setting.path.startsWith(`${section}.`));
+  return names.map((setting) => setting.path.slice(section.length + 1)).join(', ');
+}
+
+function suggestPath(path: string): string {
+  const paths = SETTINGS.map((setting) => setting.path);
+  const sameName = paths.find((known) => known.split('.').at(-1) === path.split('.').at(-1));
+  const nearest = findNearestName(path, paths) ?? sameName;
+  return nearest === undefined ? '' : ` (did you mean ${nearest}?)`;
+}
