@@ -32,6 +32,7 @@ export const ERROR_CODES = {
   DISK_FULL: 'the operator: no space left',
   QUERY_FAILED: 'the caller: DuckDB refused the SQL',
   INTERRUPTED: 'nobody: asked to stop',
+  UNEXPECTED: 'us: a defect in currents itself',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;
