@@ -203,3 +203,40 @@ function canonicalLogical(logical: LogicalType | undefined): string {
   if (logical.name !== 'decimal') return `,"logicalType":"${logical.name}"`;
   return `,"logicalType":"decimal","precision":${logical.precision},"scale":${logical.scale}`;
 }
+
+/**
+ * The fewest bytes that a value takes: 0 for null, for records of nulls and for a fixed of no bytes.
+ * What is announced in counts can be checked against it before anything is allocated.
+ */
+export function getMinimumBytes(type: AvroType): number {
+  const known = new Map<AvroType, number>();
+  const visit = (inner: AvroType): number => {
+    const before = known.get(inner);
+    if (before !== undefined) return before;
+    // A record directly inside itself has no finite value; any bound is true of none.
+    known.set(inner, 0);
+    const bytes = minimumOf(inner, visit);
+    known.set(inner, bytes);
+    return bytes;
+  };
+  return visit(type);
+}
+
+function minimumOf(type: AvroType, visit: (inner: AvroType) => number): number {
+  switch (type.kind) {
+    case 'null':
+      return 0;
+    case 'float':
+      return 4;
+    case 'double':
+      return 8;
+    case 'fixed':
+      return type.size;
+    case 'record':
+      return type.fields.reduce((sum, field) => sum + visit(field.type), 0);
+    case 'union':
+      return 1 + type.branches.reduce((least, branch) => Math.min(least, visit(branch)), Infinity);
+    default:
+      return 1;
+  }
+}
