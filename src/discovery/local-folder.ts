@@ -45,7 +45,6 @@ interface Entry {
   /** Key of the file, or of the folder with its slash. */
   readonly key: string;
   readonly isFolder: boolean;
-  readonly isLink: boolean;
 }
 
 /** An object store over `folder`; nothing is opened or checked before the first call. */
@@ -133,13 +132,12 @@ class LocalFolder implements ObjectStore {
   async *#walk(folder: string, options: ListOptions): AsyncGenerator<string> {
     throwIfInterrupted(options.signal, `list ${this.urlOf(folder)}`);
     const { prefix, startAfter } = options;
-    for (const { key, isFolder, isLink } of await this.#readFolder(folder)) {
+    for (const { key, isFolder } of await this.#readFolder(folder)) {
       if (!key.startsWith(prefix) && !(isFolder && prefix.startsWith(key))) continue;
       const isBefore = startAfter !== undefined && compareKeys(key, startAfter) <= 0;
       if (!isFolder) {
         if (!isBefore) yield key;
       } else if (!isBefore || startAfter.startsWith(key)) {
-        if (isLink && (await this.#leadsBack(key))) continue;
         yield* this.#walk(key, options);
       }
     }
@@ -159,8 +157,9 @@ class LocalFolder implements ObjectStore {
           const key = `${folder}${entry.name}`;
           const isLink = entry.isSymbolicLink();
           const kind = isLink ? await this.#stat(key) : entry;
-          if (kind?.isDirectory()) return { key: `${key}/`, isFolder: true, isLink };
-          return kind?.isFile() ? { key, isFolder: false, isLink } : undefined;
+          if (kind?.isFile()) return { key, isFolder: false };
+          if (!kind?.isDirectory() || (isLink && (await this.#leadsBack(key)))) return undefined;
+          return { key: `${key}/`, isFolder: true };
         }),
     );
     return entries.filter((entry) => entry !== undefined).sort((a, b) => compareKeys(a.key, b.key));
@@ -223,7 +222,7 @@ class LocalFolder implements ObjectStore {
   /** Whether a link leads to a folder that contains it, by whatever way we came. */
   async #leadsBack(link: string): Promise<boolean> {
     const target = await this.#realPath(link);
-    const slashes = [...link.slice(0, -1).matchAll(/\//g)];
+    const slashes = [...link.matchAll(/\//g)];
     for (const folder of ['', ...slashes.map(({ index }) => link.slice(0, index + 1))]) {
       if (isWithin(await this.#realPath(folder), target)) return true;
     }

@@ -1,0 +1,350 @@
+/**
+ * A bucket of S3, or of any store that speaks its protocol, as an object store.
+ *
+ * Promises: listings follow every page; a download has the announced length and the bytes that its ETag
+ * or checksum says, or it throws. Transient failures are retried here, with growing and jittered
+ * waits, and only here: the SDK's own retries are off, so that attempts do not multiply.
+ * Credentials, and the region unless set, come from the SDK's default chain at the first request; the
+ * SDK is loaded then, too. On Node 20 the SDK prints a warning unless the environment has
+ * AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED=true before that; a library must not set it.
+ */
+
+import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import type {
+  _Object,
+  GetObjectCommandOutput,
+  ListObjectsV2CommandOutput,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import pRetry from 'p-retry';
+import { CurrentsError, isTransient } from '../errors.ts';
+import { interruptionOf } from './interruption.ts';
+import type {
+  FetchedObject,
+  FolderListing,
+  ListedObject,
+  ListOptions,
+  ObjectStore,
+} from './object-store.ts';
+import { readBody } from './read-body.ts';
+import { type S3Attempt, translateS3Error } from './s3-errors.ts';
+import { type StallWatch, startStallWatch } from './stall-watch.ts';
+
+export interface S3Settings {
+  /** Default: the SDK's chain (AWS_REGION, profile, …). */
+  readonly region?: string;
+  /** Of an S3-compatible store, such as `http://127.0.0.1:9000`. */
+  readonly endpoint?: string;
+  /** `endpoint/bucket/key` instead of `bucket.endpoint/key`. */
+  readonly pathStyle?: boolean;
+  readonly requesterPays?: boolean;
+  /** First attempt included. Default 6: with the waits between them, about ten seconds of trouble. */
+  readonly maxAttempts?: number;
+  /** Default 10 seconds. */
+  readonly connectTimeoutMs?: number;
+  /** Longest silence within a request, while waiting for the answer or within it. Default 30 seconds. */
+  readonly stallTimeoutMs?: number;
+  /** Connections at a time; requests above that wait. Default 50. */
+  readonly concurrency?: number;
+}
+
+/** The most that S3 gives at once; ListObjectsV2 reference, 2026-09. */
+const KEYS_PER_PAGE = 1000;
+
+const DEFAULT_ATTEMPTS = 6;
+const FIRST_WAIT_MS = 200; // doubles with each attempt, and is stretched by up to as much again
+const MAX_WAIT_MS = 20_000;
+
+const SILENT = { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore };
+
+/** A store over `s3://<bucket>/<prefix>`; nothing is opened or checked before the first call. */
+export function openS3Bucket(bucket: string, prefix: string, settings: S3Settings): ObjectStore {
+  return new S3Bucket(bucket, prefix, settings);
+}
+
+class S3Bucket implements ObjectStore {
+  readonly name: string;
+  readonly prefix: string;
+  readonly requestCounts = { list: 0, fetch: 0, put: 0 };
+  readonly #bucket: string;
+  readonly #settings: S3Settings;
+  readonly #payer: { RequestPayer?: 'requester' };
+  #client: Promise<Connection> | undefined;
+  /** Directory buckets have random ETags; S3 user guide, "Directory buckets", 2026-09. */
+  readonly #hasRandomEtags: boolean;
+  /** Once one object was: the ETag of such an object looks like an MD5 sum and is none. */
+  #seesKmsObjects = false;
+
+  constructor(bucket: string, prefix: string, settings: S3Settings) {
+    this.name = `s3://${bucket}`;
+    this.prefix = prefix;
+    this.#bucket = bucket;
+    this.#settings = settings;
+    this.#payer = settings.requesterPays ? { RequestPayer: 'requester' } : {};
+    this.#hasRandomEtags = bucket.endsWith('--x-s3');
+  }
+
+  urlOf(key: string): string {
+    return `${this.name}/${key}`;
+  }
+
+  async *list(options: ListOptions): AsyncGenerator<readonly ListedObject[]> {
+    for await (const page of this.#listPages(options)) yield page.objects;
+  }
+
+  async listFolder(prefix: string, signal?: AbortSignal): Promise<FolderListing> {
+    const folders: string[] = [];
+    const objects: ListedObject[] = [];
+    const options = { prefix, delimiter: '/', ...(signal && { signal }) };
+    for await (const page of this.#listPages(options)) {
+      folders.push(...page.folders);
+      objects.push(...page.objects);
+    }
+    return { folders, objects };
+  }
+
+  async fetch(object: ListedObject, signal?: AbortSignal): Promise<FetchedObject> {
+    return this.#request(this.#attemptOf('read', object.key), signal, (connection, watch) =>
+      this.#fetchOnce(object, connection, watch),
+    );
+  }
+
+  async put(key: string, bytes: Uint8Array): Promise<void> {
+    await this.#request(this.#attemptOf('write', key), undefined, async (connection, watch) => {
+      this.requestCounts.put++;
+      const { client, sdk } = connection;
+      const command = new sdk.PutObjectCommand({
+        Bucket: this.#bucket,
+        Key: key,
+        Body: bytes,
+        ContentMD5: createHash('md5').update(bytes).digest('base64'),
+        ...this.#payer,
+      });
+      await client.send(command, { abortSignal: watch.signal });
+    });
+  }
+
+  close(): void {
+    // A connection that failed to open has nothing to close, and its error went to who asked for it.
+    this.#client?.then(({ client }) => client.destroy()).catch(ignore);
+    this.#client = undefined;
+  }
+
+  async *#listPages(options: ListOptions & { delimiter?: string }): AsyncGenerator<FolderListing> {
+    const { prefix, startAfter, delimiter, signal } = options;
+    let token: string | undefined;
+    do {
+      const continuation =
+        token === undefined ? { StartAfter: startAfter } : { ContinuationToken: token };
+      const attempt = this.#attemptOf('list', prefix);
+      const answer = await this.#request(attempt, signal, async ({ client, sdk }, watch) => {
+        this.requestCounts.list++;
+        const command = new sdk.ListObjectsV2Command({
+          Bucket: this.#bucket,
+          Prefix: prefix,
+          Delimiter: delimiter,
+          MaxKeys: KEYS_PER_PAGE,
+          EncodingType: 'url', // XML cannot carry every character that a key may have
+          ...continuation,
+          ...this.#payer,
+        });
+        const page = await client.send(command, { abortSignal: watch.signal });
+        return { page: parsePage(page), next: nextTokenOf(page, attempt) };
+      });
+      token = answer.next;
+      yield answer.page;
+    } while (token !== undefined);
+  }
+
+  /** One download, complete and verified, of the version that is there now. */
+  async #fetchOnce(
+    object: ListedObject,
+    connection: Connection,
+    watch: StallWatch,
+    asksChecksum = !isMd5(object.etag) || this.#hasRandomEtags || this.#seesKmsObjects,
+  ): Promise<FetchedObject> {
+    this.requestCounts.fetch++;
+    const { client, sdk } = connection;
+    const command = new sdk.GetObjectCommand({
+      Bucket: this.#bucket,
+      Key: object.key,
+      ...(asksChecksum && { ChecksumMode: 'ENABLED' as const }),
+      ...this.#payer,
+    });
+    const answer = await client.send(command, { abortSignal: watch.signal });
+    const url = this.urlOf(object.key);
+    const version = describeAnswer(object, answer);
+    const stream = answer.Body as Readable;
+    if (version.etag === object.etag && version.sizeBytes !== object.sizeBytes) {
+      stream.destroy();
+      const found = `${version.sizeBytes} bytes were announced (${object.sizeBytes} by the listing)`;
+      throw wrongBytes(url, found);
+    }
+    const onProgress = (): void => watch.touch();
+    const bytes = await readBody({ stream, sizeBytes: version.sizeBytes, url, onProgress });
+
+    const isEncrypted = isEncryptedByKey(answer);
+    this.#seesKmsObjects ||= isEncrypted;
+    if (isMd5(version.etag) && !isEncrypted && !this.#hasRandomEtags) {
+      const md5 = createHash('md5').update(bytes).digest('hex');
+      if (md5 !== version.etag)
+        throw wrongBytes(url, 'the bytes do not fit the ETag (its MD5 sum)');
+    } else if (!asksChecksum) {
+      // The ETag says nothing about the bytes. Fetched again, and others from now on at once, with S3's
+      // checksum, which the SDK compares. What was uploaded without one has only its length.
+      return this.#fetchOnce(object, connection, watch, true);
+    }
+    return { ...version, bytes };
+  }
+
+  /** Runs one request until it works, with our errors and the caller's signal. */
+  async #request<T>(
+    attempt: S3Attempt,
+    signal: AbortSignal | undefined,
+    send: (connection: Connection, watch: StallWatch) => Promise<T>,
+  ): Promise<T> {
+    const { stallTimeoutMs = 30_000, maxAttempts = DEFAULT_ATTEMPTS } = this.#settings;
+    const tryOnce = async (): Promise<T> => {
+      const watch = startStallWatch(stallTimeoutMs, signal);
+      try {
+        this.#client ??= connect(this.#settings);
+        return await send(await this.#client, watch);
+      } catch (error) {
+        throw watch.hasStalled
+          ? stalled(attempt, stallTimeoutMs)
+          : translateS3Error(error, attempt);
+      } finally {
+        watch.close();
+      }
+    };
+    try {
+      return await pRetry(tryOnce, {
+        retries: maxAttempts - 1,
+        minTimeout: FIRST_WAIT_MS,
+        maxTimeout: MAX_WAIT_MS,
+        randomize: true,
+        shouldRetry: ({ error }) => !signal?.aborted && isTransient(error),
+        ...(signal && { signal }),
+      });
+    } catch (error) {
+      if (signal?.aborted) throw interruptionOf(signal, `${attempt.doing} ${attempt.url}`);
+      throw error;
+    }
+  }
+
+  #attemptOf(doing: S3Attempt['doing'], key: string): S3Attempt {
+    const url = this.urlOf(key);
+    return { doing, bucket: this.#bucket, url, ...(doing !== 'list' && { key }) };
+  }
+}
+
+interface Connection {
+  readonly sdk: typeof import('@aws-sdk/client-s3');
+  readonly client: S3Client;
+}
+
+async function connect(settings: S3Settings): Promise<Connection> {
+  const sdk = await import('@aws-sdk/client-s3');
+  const { region, endpoint, pathStyle, connectTimeoutMs = 10_000, concurrency = 50 } = settings;
+  const client = new sdk.S3Client({
+    ...(region !== undefined && { region }),
+    ...(endpoint !== undefined && { endpoint }),
+    ...(pathStyle !== undefined && { forcePathStyle: pathStyle }),
+    maxAttempts: 1,
+    // Checksums only where we ask: computing one for every object costs more than the MD5 that we have,
+    // and some stores refuse requests that carry them.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: {
+      connectionTimeout: connectTimeoutMs,
+      httpAgent: { maxSockets: concurrency },
+      httpsAgent: { maxSockets: concurrency },
+      logger: SILENT,
+    },
+    logger: SILENT,
+  });
+  return { sdk, client };
+}
+
+function parsePage(page: ListObjectsV2CommandOutput): FolderListing {
+  // Stores that do not know the encoding do not confirm it, and send keys as they are.
+  const decode = page.EncodingType === 'url' ? decodeKey : (key: string): string => key;
+  return {
+    folders: (page.CommonPrefixes ?? []).map(({ Prefix = '' }) => decode(Prefix)),
+    objects: (page.Contents ?? []).map((object) => parseListed(object, decode)),
+  };
+}
+
+function parseListed(object: _Object, decode: (key: string) => string): ListedObject {
+  return {
+    key: decode(object.Key ?? ''),
+    etag: unquote(object.ETag ?? ''),
+    sizeBytes: object.Size ?? 0,
+    lastModified: object.LastModified ?? new Date(0),
+  };
+}
+
+/** Form encoding: a space is a plus, a plus is %2B. */
+function decodeKey(key: string): string {
+  return decodeURIComponent(key.replaceAll('+', ' '));
+}
+
+function nextTokenOf(page: ListObjectsV2CommandOutput, attempt: S3Attempt): string | undefined {
+  if (!page.IsTruncated) return undefined;
+  if (page.NextContinuationToken) return page.NextContinuationToken;
+  throw new CurrentsError({
+    code: 'SOURCE_UNAVAILABLE',
+    transient: true,
+    message: `cannot list ${attempt.url}: a page says that more follow but not how to get them (a continuation token)`,
+    context: { source: `s3://${attempt.bucket}` },
+  });
+}
+
+/** What was really sent: the listed version, or the one that has replaced it since. */
+function describeAnswer(object: ListedObject, answer: GetObjectCommandOutput): ListedObject {
+  const etag = answer.ETag === undefined ? object.etag : unquote(answer.ETag);
+  const isListed = etag === object.etag;
+  return {
+    key: object.key,
+    etag,
+    sizeBytes: answer.ContentLength ?? object.sizeBytes,
+    // The header has whole seconds, the listing thousandths.
+    lastModified: isListed ? object.lastModified : (answer.LastModified ?? object.lastModified),
+  };
+}
+
+/** Plain MD5 sums have no part count; S3 user guide, "Checking object integrity", 2026-09. */
+function isMd5(etag: string): boolean {
+  return /^[0-9a-f]{32}$/.test(etag);
+}
+
+function isEncryptedByKey(answer: GetObjectCommandOutput): boolean {
+  return (
+    answer.ServerSideEncryption?.startsWith('aws:kms') === true ||
+    answer.SSECustomerAlgorithm !== undefined
+  );
+}
+
+function wrongBytes(url: string, found: string): CurrentsError {
+  return new CurrentsError({
+    code: 'OBJECT_INCOMPLETE',
+    transient: true,
+    message: `cannot read ${url}: ${found}`,
+  });
+}
+
+function stalled(attempt: S3Attempt, stallTimeoutMs: number): CurrentsError {
+  return new CurrentsError({
+    code: 'SOURCE_UNAVAILABLE',
+    transient: true,
+    message: `cannot ${attempt.doing} ${attempt.url}: nothing came for ${stallTimeoutMs / 1000} s`,
+    context: { source: `s3://${attempt.bucket}`, ...(attempt.key && { key: attempt.key }) },
+  });
+}
+
+function unquote(etag: string): string {
+  return etag.replace(/^(?:W\/)?"(.*)"$/, '$1');
+}
+
+function ignore(): void {}
