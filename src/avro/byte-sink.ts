@@ -6,6 +6,8 @@
 
 const INITIAL_BYTES = 64 * 1024;
 const MAX_VARINT_BYTES = 10;
+/** The longest whose length fits one byte of a zigzag varint. */
+const SHORT_TEXT = 63;
 const MAX_EXACT_WHEN_DOUBLED = 2 ** 52;
 
 export class ByteSink {
@@ -56,20 +58,36 @@ export class ByteSink {
     }
     this.#reserve(MAX_VARINT_BYTES);
     let rest = value < 0 ? -2 * value - 1 : 2 * value;
-    while (rest > 0x7f) {
+    for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) {
       this.#bytes[this.#size++] = (rest % 0x80) | 0x80;
-      rest = Math.floor(rest / 0x80);
     }
     this.#bytes[this.#size++] = rest;
   }
 
   /** Length in bytes, then UTF-8. */
   writeText(text: string): void {
+    if (text.length <= SHORT_TEXT && this.#writeShortAscii(text)) return;
     const length = Buffer.byteLength(text);
     this.writeLong(length);
     this.#reserve(length);
     this.#bytes.write(text, this.#size, length, 'utf8');
     this.#size += length;
+  }
+
+  /** Most strings are a few plain characters, for which two native calls are slow. */
+  #writeShortAscii(text: string): boolean {
+    const { length } = text;
+    this.#reserve(1 + length);
+    const bytes = this.#bytes;
+    let pos = this.#size;
+    bytes[pos++] = length * 2;
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 0x7f) return false;
+      bytes[pos++] = code;
+    }
+    this.#size = pos;
+    return true;
   }
 
   #writeBigLong(value: bigint): void {

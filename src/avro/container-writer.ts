@@ -10,7 +10,7 @@ import { CurrentsError } from '../errors.ts';
 import { parseAvroSchema, type RecordType } from './avro-schema.ts';
 import { ByteSink } from './byte-sink.ts';
 import { type CodecName, compressBlock } from './codecs.ts';
-import { createEncoder, getField, ValueMismatch } from './value-encoder.ts';
+import { createEncoder, createFieldGetter, ValueMismatch } from './value-encoder.ts';
 
 export type { CodecName } from './codecs.ts';
 
@@ -65,17 +65,15 @@ function formatHeader(sink: ByteSink, schemaJson: string, codec: CodecName): Buf
 function createRecordEncoder(
   type: RecordType,
 ): (sink: ByteSink, record: object, index: number) => void {
-  const names = type.fields.map((field) => field.name);
+  const gets = type.fields.map((field, i) => createFieldGetter(field.name, i));
   const encodes = type.fields.map((field) => createEncoder(field.type));
   return (sink, record, index) => {
     let i = 0;
     try {
-      for (; i < names.length; i++) {
-        encodes[i]?.(sink, getField(record, names[i] as string, i));
-      }
+      for (; i < gets.length; i++) encodes[i]?.(sink, gets[i]?.(record));
     } catch (error) {
       if (!(error instanceof ValueMismatch)) throw error;
-      const field = names[i] as string;
+      const field = type.fields[i]?.name ?? '';
       throw new CurrentsError({
         code: 'RECORD_INVALID',
         message: `cannot encode record ${index}, field ${JSON.stringify(field)}: ${error.found} (expected ${error.expected})`,

@@ -153,21 +153,29 @@ class EncoderBuilder {
   }
 
   #createRecord(type: RecordType): Encode {
-    const names = type.fields.map((field) => field.name);
+    const gets = type.fields.map((field, i) => createFieldGetter(field.name, i));
     const encodes = type.fields.map((field) => this.build(field.type));
     return (sink, value) => {
       expect(typeof value === 'object' && value !== null, type, value);
-      for (let i = 0; i < names.length; i++) {
-        (encodes[i] as Encode)(sink, getField(value as object, names[i] as string, i));
+      for (let i = 0; i < gets.length; i++) {
+        (encodes[i] as Encode)(sink, (gets[i] as FieldGetter)(value as object));
       }
     };
   }
 }
 
-/** Own properties only: a field may be called `toString`. */
-export function getField(record: object, name: string, index: number): unknown {
-  if (Array.isArray(record)) return record[index];
-  return Object.hasOwn(record, name) ? (record as { [name: string]: unknown })[name] : undefined;
+export type FieldGetter = (record: object) => unknown;
+
+/** Takes a field's value out of an object by name or out of an array by position. */
+export function createFieldGetter(name: string, index: number): FieldGetter {
+  // A field may be called `toString`: what every object inherits is not a value. Asking for own
+  // properties only costs more than the rest of the encoding, so it is done for such names alone.
+  const isInherited = name in Object.prototype;
+  return (record) => {
+    if (Array.isArray(record)) return record[index];
+    if (isInherited && !Object.hasOwn(record, name)) return undefined;
+    return (record as { readonly [name: string]: unknown })[name];
+  };
 }
 
 /** One block of all items; Avro allows several, which only a stream needs. */
