@@ -57,16 +57,34 @@ type FieldSource = z.infer<typeof fieldSchema>;
 type EventTypeSource = z.infer<typeof eventTypeSchema>;
 type FieldTypes = ReadonlyMap<string, string>;
 
-/** @throws Error that names the event type and the version, when the source contradicts itself */
+/** The texts of the three files. */
+export interface SourceTexts {
+  readonly releases: string;
+  readonly fields: string;
+  readonly eventTypes: string;
+}
+
+/** @throws Error as `expandSource` */
 export function readSource(): readonly SourceVersion[] {
-  const releases = Object.keys(readYaml('releases.yaml', z.record(z.string(), z.string())));
+  const read = (file: string): string => readFileSync(new URL(file, SOURCE), 'utf8');
+  return expandSource({
+    releases: read('releases.yaml'),
+    fields: read('fields.yaml'),
+    eventTypes: read('event-types.yaml'),
+  });
+}
+
+/** @throws Error that names the file, the event type and the version, when the texts contradict each other */
+export function expandSource(texts: SourceTexts): readonly SourceVersion[] {
+  const releases = Object.keys(
+    parseYaml('releases.yaml', texts.releases, z.record(z.string(), z.string())),
+  );
   const fields = new Map(
-    Object.entries(readYaml('fields.yaml', z.record(z.string(), fieldSchema))),
+    Object.entries(parseYaml('fields.yaml', texts.fields, z.record(z.string(), fieldSchema))),
   );
-  const eventTypes = readYaml('event-types.yaml', z.record(z.string(), eventTypeSchema));
-  const versions = Object.entries(eventTypes).flatMap(([name, eventType]) =>
-    expandEventType(name, eventType, fields, releases),
-  );
+  const versions = Object.entries(
+    parseYaml('event-types.yaml', texts.eventTypes, z.record(z.string(), eventTypeSchema)),
+  ).flatMap(([name, eventType]) => expandEventType(name, eventType, fields, releases));
   const used = new Set(versions.flatMap((version) => version.fields.map((field) => field.name)));
   for (const name of fields.keys()) {
     if (!used.has(name)) throw new Error(`fields.yaml: no event type has the field ${name}`);
@@ -81,6 +99,7 @@ function expandEventType(
   releases: readonly string[],
 ): readonly SourceVersion[] {
   const starts = Object.keys(eventType.versions);
+  const ownFields = new Map(Object.entries(eventType.fields));
   const end = eventType.last === undefined ? releases.length : releases.indexOf(eventType.last) + 1;
   let types: FieldTypes = new Map();
   const versions = Object.entries(eventType.versions).map(([version, changes], index) => {
@@ -104,7 +123,7 @@ function expandEventType(
       doc: eventType.doc,
       fields: [...types].map(([field, type]) => {
         const base = find(fields, field, place);
-        const own = readOwn(eventType.fields[field]);
+        const own = readOwn(ownFields.get(field));
         return {
           name: field,
           type,
@@ -114,7 +133,7 @@ function expandEventType(
       }),
     };
   });
-  for (const field of Object.keys(eventType.fields)) {
+  for (const field of ownFields.keys()) {
     if (!versions.some((version) => version.fields.some((known) => known.name === field))) {
       throw new Error(`event-types.yaml: ${name}: no version has the field ${field}`);
     }
@@ -201,8 +220,8 @@ function isSame(left: FieldTypes, right: FieldTypes): boolean {
   return JSON.stringify([...left]) === JSON.stringify([...right]);
 }
 
-function readYaml<T>(file: string, schema: z.ZodType<T>): T {
-  const result = schema.safeParse(parse(readFileSync(new URL(file, SOURCE), 'utf8')));
+function parseYaml<T>(file: string, text: string, schema: z.ZodType<T>): T {
+  const result = schema.safeParse(parse(text));
   if (result.success) return result.data;
   throw new Error(`${file}: ${z.prettifyError(result.error)}`);
 }
