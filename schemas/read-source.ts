@@ -11,7 +11,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 
 /** One field of one version of an event type. */
-export interface SourceField {
+interface SourceField {
   readonly name: string;
   /** In the notation of the source: `string`, `int?`, `array<string?>?`. */
   readonly type: string;
