@@ -25,12 +25,12 @@ const DEFAULT_RECORDS_PER_BLOCK = 1_000;
 
 /**
  * @param schemaJson goes into the header as it stands; its root is a record
- * @param records keyed by field name; what value-encoder.ts accepts
+ * @param records keyed by field name, or in field order; what value-encoder.ts accepts
  * @throws CurrentsError SCHEMA_INVALID, or RECORD_INVALID when a value does not fit its field
  */
 export async function writeContainer(
   schemaJson: string,
-  records: readonly Readonly<Record<string, unknown>>[],
+  records: readonly (Readonly<Record<string, unknown>> | readonly unknown[])[],
   options: WriteOptions = {},
 ): Promise<Buffer> {
   const { type } = parseAvroSchema(schemaJson);
