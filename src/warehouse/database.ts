@@ -23,8 +23,8 @@ export interface OpenOptions {
   readonly path: string;
   /** Readers share the file among themselves, never with a writer. The file must exist. */
   readonly readOnly?: boolean;
-  /** DuckDB's own limit, such as `512MB`; what it needs beyond goes to a temporary file. */
-  readonly memoryLimit?: string;
+  /** The most that DuckDB itself may take; what it needs beyond goes to a temporary file. */
+  readonly memoryLimitBytes?: number;
   readonly threads?: number;
   /** How long to keep trying while another process holds the file. Default 0: give up at once. */
   readonly waitMs?: number;
@@ -63,9 +63,11 @@ export class Database {
       });
     }
     const settings: Record<string, string> = { preserve_insertion_order: 'false' };
-    if (options.readOnly) settings['access_mode'] = 'READ_ONLY';
-    if (options.memoryLimit !== undefined) settings['memory_limit'] = options.memoryLimit;
-    if (options.threads !== undefined) settings['threads'] = String(options.threads);
+    if (options.readOnly) settings.access_mode = 'READ_ONLY';
+    if (options.memoryLimitBytes !== undefined) {
+      settings.memory_limit = `${options.memoryLimitBytes}B`;
+    }
+    if (options.threads !== undefined) settings.threads = String(options.threads);
     const giveUpAt = Date.now() + (options.waitMs ?? 0);
     for (;;) {
       try {
@@ -208,7 +210,7 @@ export function isValueRefusal(error: unknown): boolean {
   return (
     error instanceof CurrentsError &&
     error.code === 'DATABASE_FAILED' &&
-    error.context['refusedValue'] === true
+    error.context.refusedValue === true
   );
 }
 
@@ -247,7 +249,8 @@ async function describeProcess(pid: string, program: string): Promise<string> {
   return `process ${pid} (${name})`;
 }
 
-const VALUE_REFUSALS = ['Conversion Error', 'Out of Range Error', 'Invalid Input Error'];
+/** These two quote the value they refuse. */
+const VALUE_REFUSALS = ['Conversion Error', 'Out of Range Error'];
 
 function translateStatementError(error: unknown, path: string): CurrentsError {
   if (error instanceof CurrentsError) return error;

@@ -29,7 +29,6 @@ export type ObjectStatus = (typeof OBJECT_STATUSES)[number];
 /** Never edit a step that was released: add the next one. */
 const MIGRATIONS: readonly string[] = [
   `
-  create schema ops;
   create schema events;
 
   create table ops.objects (
@@ -119,6 +118,7 @@ const MIGRATIONS: readonly string[] = [
 ];
 
 const COMMENTS: Readonly<Record<string, string>> = {
+  'ops.migrations': 'Which steps of our own format this database has had.',
   'ops.objects': 'What was done with every object: one row for each key and ETag.',
   'ops.runs': 'One row for each ingest cycle.',
   'ops.schemas': 'Every writer schema met, by event type.',
@@ -135,9 +135,11 @@ const COMMENTS: Readonly<Record<string, string>> = {
  * @throws CurrentsError DATABASE_NEWER when a newer release wrote this file.
  */
 export async function migrate(database: Database): Promise<void> {
-  await database.run('create table if not exists main.currents_migrations (step integer not null)');
+  await database.run(
+    'create schema if not exists ops; create table if not exists ops.migrations (step integer not null)',
+  );
   const { step } = await database.row<{ step: number }>(
-    'select coalesce(max(step), 0)::integer as step from main.currents_migrations',
+    'select coalesce(max(step), 0)::integer as step from ops.migrations',
   );
   if (step > MIGRATIONS.length) {
     throw new CurrentsError({
@@ -151,7 +153,7 @@ export async function migrate(database: Database): Promise<void> {
   await database.withTransaction(async () => {
     for (let next = step; next < MIGRATIONS.length; next += 1) {
       await database.run(MIGRATIONS[next] as string);
-      await database.run('insert into main.currents_migrations values (?)', [next + 1]);
+      await database.run('insert into ops.migrations values (?)', [next + 1]);
     }
     for (const [table, comment] of Object.entries(COMMENTS)) {
       await database.run(`comment on table ${table} is ${quoteLiteral(comment)}`);

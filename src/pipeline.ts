@@ -1,0 +1,413 @@
+/**
+ * One cycle from top to bottom: list what is in the bucket, write it into the ledger, download and open
+ * what waits, load it batch by batch. Read this file first.
+ *
+ * A cycle may be killed at any point and run again: objects wait in the ledger until the transaction that
+ * loads their rows marks them loaded. The database is open while the ledger is read or rows are loaded,
+ * and closed while an ordinary listing goes on, so that readers get in.
+ *
+ *     listNewObjects ──► recordListing ──► listPending ──► downloadObjects ──► BatchLoader.load
+ *        (store)            (ledger)         (ledger)        (store, Avro)       (one transaction)
+ */
+
+import { existsSync } from 'node:fs';
+import type { Config } from './config.ts';
+import { compileEventTypeGlobs } from './discovery/event-type-globs.ts';
+import { type DiscoveredObject, listNewObjects } from './discovery/list-objects.ts';
+import type { ObjectStore } from './discovery/object-store.ts';
+import { openStore } from './discovery/open-store.ts';
+import { CurrentsError } from './errors.ts';
+import { loadPending } from './load-pending.ts';
+import { type CycleProblem, type EventTypeCounts, LoadTotals } from './load-totals.ts';
+import { type Logger, silentLogger } from './logger.ts';
+import { Database } from './warehouse/database.ts';
+import type { SchemaChange } from './warehouse/event-tables.ts';
+import { BatchLoader } from './warehouse/load-batch.ts';
+import { migrate } from './warehouse/migrations.ts';
+import {
+  countPending,
+  listPending,
+  type PendingFilter,
+  readNewestHours,
+  recordListing,
+  selectUnknown,
+} from './warehouse/object-ledger.ts';
+import { beginRun, finishRun, noteListed, readLastFullListing } from './warehouse/run-log.ts';
+
+export interface CycleOptions {
+  /** List everything, whatever the lookback says. */
+  readonly full?: boolean;
+  /** Only objects of hours from here on; the hour that contains this counts. */
+  readonly since?: Date;
+  /** Only objects of hours before this. */
+  readonly until?: Date;
+  /** Load at most this many objects; the others wait. */
+  readonly limit?: number;
+  /** Say what would be loaded and change nothing. */
+  readonly dryRun?: boolean;
+}
+
+export interface CycleHooks {
+  readonly logger?: Logger;
+  readonly onProgress?: (progress: CycleProgress) => void;
+  /** After it fires, the batch in hand is finished and committed. */
+  readonly signal?: AbortSignal;
+  readonly now?: () => Date;
+  /** How long to wait for a database that another process holds. Default: not at all. */
+  readonly waitMs?: number;
+}
+
+export type CycleProgress =
+  | { readonly phase: 'listing'; readonly objects: number }
+  | {
+      readonly phase: 'loading';
+      readonly objects: number;
+      readonly totalObjects: number;
+      readonly events: number;
+      readonly bytes: number;
+    };
+
+/** What a cycle did; `currents ingest --json` prints it. Fields are only ever added. */
+export interface IngestResult {
+  /** 0 for a dry run, which leaves no trace. */
+  readonly runId: number;
+  readonly source: string;
+  readonly fullListing: boolean;
+  /** Asked to stop before everything was loaded. */
+  readonly interrupted: boolean;
+  readonly objects: {
+    /** New in the ledger. */
+    readonly discovered: number;
+    readonly loaded: number;
+    readonly quarantined: number;
+    /** Listed, and known from before. */
+    readonly unchanged: number;
+    /** Deleted between listing and download. */
+    readonly missing: number;
+    /** In cold storage. */
+    readonly archived: number;
+    /** Could not be downloaded; the next cycle tries again. */
+    readonly failed: number;
+    /** Waiting to be loaded when the cycle ended, the failed ones included. */
+    readonly pending: number;
+  };
+  readonly events: {
+    readonly read: number;
+    readonly loaded: number;
+    readonly duplicates: number;
+  };
+  /** Downloaded, as they lie in the bucket. */
+  readonly bytes: number;
+  readonly seconds: number;
+  readonly eventTypes: Readonly<Record<string, EventTypeCounts>>;
+  readonly schemaChanges: readonly SchemaChange[];
+  /** The first failures of each kind, for people; all of them are in the ledger. */
+  readonly problems: readonly CycleProblem[];
+}
+
+/** In a dry run, objects whose event type only their header tells. */
+const UNKNOWN_TYPE = 'unknown until read';
+
+/** Listed objects are written down in portions of about this many. */
+const LEDGER_PAGE = 10_000;
+
+/** A reader may slip in between listing and loading; it is given this long to finish. */
+const REOPEN_WAIT_MS = 30_000;
+
+/**
+ * Loads what is new, once. Running it again when nothing is new changes nothing but ops.runs.
+ *
+ * @throws CurrentsError when the cycle could not go on: DATABASE_BUSY, SOURCE_ACCESS_DENIED,
+ *   SOURCE_NOT_FOUND, CREDENTIALS_INVALID, DISK_FULL and the like. What was loaded before stays loaded.
+ *   Objects that fail on their own are counted in the result instead.
+ */
+export async function runCycle(
+  config: Config,
+  options: CycleOptions = {},
+  hooks: CycleHooks = {},
+): Promise<IngestResult> {
+  const now = hooks.now ?? (() => new Date());
+  const startedAt = now();
+  const store = openSource(config);
+  const source = store.urlOf(store.prefix);
+  let database: Database | undefined;
+  try {
+    // Heads first: a database that someone else holds stops us before we list a million keys.
+    database = existsSync(config.database) ? await openWarehouse(config, hooks.waitMs) : undefined;
+    const lastFullListing = database && (await readLastFullListing(database, source));
+    const newestHours = database ? await readNewestHours(database, store.name) : new Map();
+    const full =
+      options.full === true ||
+      lastFullListing === undefined ||
+      startedAt.getTime() - lastFullListing.getTime() >= config.source.fullListingMs;
+    const plan = {
+      ...pickHours(options),
+      eventTypes: config.source.eventTypes,
+      full,
+      lookbackMs: config.source.lookbackMs,
+      now: startedAt,
+      newestHours,
+    };
+    const cycle: Cycle = { config, options, hooks, now, startedAt, store, source, full };
+    const portions = gather(await startListing(listNewObjects(store, plan, hooks.signal)), hooks);
+    if (options.dryRun) return await reportDryRun(cycle, database, portions);
+    if (full) {
+      // May be a million keys: from the listing straight into the ledger.
+      database ??= await openWarehouse(config, hooks.waitMs);
+      return await recordAndLoad(cycle, database, portions);
+    }
+    database?.close();
+    database = undefined;
+    const listed = await collect(portions);
+    database = await openWarehouse(config, Math.max(hooks.waitMs ?? 0, REOPEN_WAIT_MS));
+    return await recordAndLoad(cycle, database, listed);
+  } finally {
+    database?.close();
+    store.close();
+  }
+}
+
+type Portion = readonly DiscoveredObject[];
+
+interface Cycle {
+  readonly config: Config;
+  readonly options: CycleOptions;
+  readonly hooks: CycleHooks;
+  readonly now: () => Date;
+  readonly startedAt: Date;
+  readonly store: ObjectStore;
+  readonly source: string;
+  readonly full: boolean;
+}
+
+async function recordAndLoad(
+  cycle: Cycle,
+  database: Database,
+  portions: AsyncIterable<Portion> | Iterable<Portion>,
+): Promise<IngestResult> {
+  const { config, options, hooks, now, store, full } = cycle;
+  const logger = hooks.logger ?? silentLogger;
+  const isWhole = config.source.eventTypes.length === 0 && !options.since && !options.until;
+  const runId = await beginRun(database, cycle.source, full && isWhole, cycle.startedAt);
+  const listing = { discovered: 0, unchanged: 0 };
+  const totals = new LoadTotals();
+  let failure: unknown;
+  try {
+    for await (const portion of portions) {
+      const count = await recordListing(database, store.name, portion, now(), full);
+      listing.discovered += count.discovered;
+      listing.unchanged += count.unchanged;
+    }
+    await noteListed(database, runId, now());
+    const loader = new BatchLoader(database, {
+      source: store.name,
+      runId,
+      schemaChanges: config.schemaChanges,
+      now,
+    });
+    await loadPending({
+      database,
+      store,
+      loader,
+      runId,
+      totals,
+      filter: pendingFilter(cycle),
+      limit: options.limit,
+      config,
+      logger,
+      now,
+      signal: hooks.signal,
+      onProgress: (totalObjects) =>
+        hooks.onProgress?.({
+          phase: 'loading',
+          objects: totals.loaded,
+          totalObjects,
+          events: totals.read,
+          bytes: totals.bytes,
+        }),
+    });
+  } catch (error) {
+    failure = error;
+  }
+  const interrupted = hooks.signal?.aborted ?? false;
+  const pending = await countPending(database, store.name);
+  const result = buildResult(cycle, runId, listing, totals, pending, interrupted);
+  const status = interrupted ? 'interrupted' : failure === undefined ? 'succeeded' : 'failed';
+  await finishRun(
+    database,
+    runId,
+    status,
+    {
+      ...listing,
+      loaded: totals.loaded,
+      quarantined: totals.quarantined,
+      eventsRead: totals.read,
+      eventsLoaded: totals.read - totals.duplicates,
+      eventsDuplicate: totals.duplicates,
+      bytes: totals.bytes,
+    },
+    now(),
+    failure instanceof Error ? failure.message : undefined,
+  );
+  if (failure !== undefined && !isInterruption(failure)) throw failure;
+  const { objects, events, bytes, seconds } = result;
+  logger.info({ runId, objects, events, bytes, seconds }, 'cycle finished');
+  return result;
+}
+
+function isInterruption(error: unknown): boolean {
+  return error instanceof CurrentsError && error.code === 'INTERRUPTED';
+}
+
+async function reportDryRun(
+  cycle: Cycle,
+  database: Database | undefined,
+  portions: AsyncIterable<Portion> | Iterable<Portion>,
+): Promise<IngestResult> {
+  const listing = { discovered: 0, unchanged: 0 };
+  const totals = new LoadTotals();
+  for await (const portion of portions) {
+    const fresh = await selectUnknown(database, cycle.store.name, portion);
+    listing.discovered += fresh.length;
+    listing.unchanged += portion.length - fresh.length;
+    for (const object of fresh) {
+      totals.bytes += object.sizeBytes;
+      totals.countObject(object.eventType ?? UNKNOWN_TYPE, 0, 0);
+    }
+  }
+  const waiting = database ? await listPending(database, pendingFilter(cycle)) : [];
+  for (const object of waiting) {
+    totals.bytes += object.sizeBytes;
+    totals.countObject(object.eventType ?? 'unknown until read', 0, 0);
+  }
+  return buildResult(cycle, 0, listing, totals, waiting.length + listing.discovered, false);
+}
+
+function pendingFilter({ config, options, store }: Cycle): PendingFilter {
+  return {
+    source: store.name,
+    ...pickHours(options),
+    ...(config.source.eventTypes.length > 0
+      ? { matchesEventType: compileEventTypeGlobs(config.source.eventTypes) }
+      : {}),
+  };
+}
+
+function pickHours({ since, until }: CycleOptions) {
+  return { ...(since ? { since } : {}), ...(until ? { until } : {}) };
+}
+
+function buildResult(
+  cycle: Cycle,
+  runId: number,
+  listing: { readonly discovered: number; readonly unchanged: number },
+  totals: LoadTotals,
+  pending: number,
+  interrupted: boolean,
+): IngestResult {
+  return {
+    runId,
+    source: cycle.source,
+    fullListing: cycle.full,
+    interrupted,
+    objects: {
+      ...listing,
+      loaded: totals.loaded,
+      quarantined: totals.quarantined,
+      missing: totals.missing,
+      archived: totals.archived,
+      failed: totals.failed,
+      pending,
+    },
+    events: {
+      read: totals.read,
+      loaded: totals.read - totals.duplicates,
+      duplicates: totals.duplicates,
+    },
+    bytes: totals.bytes,
+    seconds: (cycle.now().getTime() - cycle.startedAt.getTime()) / 1000,
+    eventTypes: Object.fromEntries([...totals.byType].sort(([a], [b]) => (a < b ? -1 : 1))),
+    schemaChanges: totals.schemaChanges,
+    problems: totals.problems,
+  };
+}
+
+/**
+ * The store that the settings name. The caller closes it.
+ *
+ * @throws CurrentsError SETTINGS_INVALID when no source is set or its URL is of no known kind.
+ */
+export function openSource({ source }: Config): ObjectStore {
+  if (source.url === undefined) {
+    throw new CurrentsError({
+      code: 'SETTINGS_INVALID',
+      message: 'cannot ingest: no source is set (an s3:// URL or a folder)',
+      hint: 'currents ingest --source s3://bucket/currents/ or currents init to write a settings file',
+    });
+  }
+  const { region, endpoint, pathStyle, requesterPays, concurrency } = source;
+  return openStore(source.url, {
+    pathStyle,
+    requesterPays,
+    concurrency,
+    ...(region === undefined ? {} : { region }),
+    ...(endpoint === undefined ? {} : { endpoint }),
+  });
+}
+
+/** Opens the database for writing and brings our own tables up to date. The caller closes it. */
+export async function openWarehouse(config: Config, waitMs = 0): Promise<Database> {
+  const { memoryLimitBytes, threads } = config.load;
+  const database = await Database.open({
+    path: config.database,
+    memoryLimitBytes,
+    ...(threads === undefined ? {} : { threads }),
+    waitMs,
+  });
+  try {
+    await migrate(database);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** Waits for the first page, so that a mistyped bucket fails before anything is made or changed. */
+async function startListing(
+  pages: AsyncGenerator<readonly DiscoveredObject[]>,
+): Promise<AsyncIterable<readonly DiscoveredObject[]>> {
+  const first = await pages.next();
+  async function* all() {
+    if (first.done) return;
+    yield first.value;
+    yield* pages;
+  }
+  return all();
+}
+
+/** Joins pages into portions for the ledger, and reports progress. */
+async function* gather(
+  pages: AsyncIterable<readonly DiscoveredObject[]>,
+  hooks: CycleHooks,
+): AsyncGenerator<readonly DiscoveredObject[]> {
+  let portion: DiscoveredObject[] = [];
+  let objects = 0;
+  for await (const page of pages) {
+    portion.push(...page);
+    objects += page.length;
+    hooks.onProgress?.({ phase: 'listing', objects });
+    if (portion.length >= LEDGER_PAGE) {
+      yield portion;
+      portion = [];
+    }
+  }
+  if (portion.length > 0) yield portion;
+}
+
+/** All of a listing in memory: for one that the lookback bounds. */
+async function collect(portions: AsyncIterable<Portion>): Promise<readonly Portion[]> {
+  const collected: Portion[] = [];
+  for await (const portion of portions) collected.push(portion);
+  return collected;
+}

@@ -1,0 +1,381 @@
+/**
+ * Several objects' rows, their de-duplication and their ledger rows, in one transaction.
+ *
+ * For each event type: bring the table to shape; take away rows of versions that are replaced; read `id`
+ * and `time` of the batch and find the duplicates, in the batch and against the table; then one
+ * `insert … select` of the rest. A crash leaves all of it or nothing.
+ *
+ * An object that cannot be decoded fails the statement. Then everything is rolled back, every object of
+ * the batch is checked from end to end, the damaged ones go to quarantine and the others are loaded, so
+ * no row of a damaged object is ever visible.
+ */
+
+import type { Container } from '../avro/container-reader.ts';
+import { verifyContainer } from '../avro/record-decoder.ts';
+import { findByFingerprint } from '../avro/schema-registry.ts';
+import { CurrentsError } from '../errors.ts';
+import { BatchScan, BatchSource, RescueColumnNeeded, type ScanObject } from './batch-scan.ts';
+import { type Database, isValueRefusal, quoteIdentifier } from './database.ts';
+import { findDuplicates } from './duplicates.ts';
+import {
+  applyPlan,
+  chooseTableName,
+  type EventTable,
+  type IncomingSchema,
+  OBJECT_ID_COLUMN,
+  planTable,
+  RESCUED_COLUMN,
+  readEventTable,
+  type SchemaChange,
+  type SchemaChangeMode,
+} from './event-tables.ts';
+import { quarantineObject } from './object-ledger.ts';
+import { removeOldRows, requeueLostDuplicates } from './replace-object.ts';
+
+/** A downloaded and opened object. */
+export interface OpenedObject {
+  readonly objectId: number;
+  readonly key: string;
+  /** The version that was downloaded, which may be newer than the listed one. */
+  readonly etag: string;
+  readonly sizeBytes: number;
+  readonly lastModified: Date;
+  readonly eventType: string;
+  readonly container: Container;
+}
+
+export interface LoadOptions {
+  readonly source: string;
+  readonly runId: number;
+  readonly schemaChanges: SchemaChangeMode;
+  readonly now: () => Date;
+}
+
+interface ObjectCounts {
+  /** Events in the object; of a quarantined one, none. */
+  readonly readCount: number;
+  /** Of these, how many were left out because they are in the table already. */
+  readonly duplicateCount: number;
+}
+
+export interface ObjectOutcome extends ObjectCounts {
+  readonly object: OpenedObject;
+  readonly status: 'loaded' | 'quarantined';
+  readonly error?: CurrentsError;
+}
+
+export interface LoadResult {
+  readonly outcomes: readonly ObjectOutcome[];
+  readonly changes: readonly SchemaChange[];
+}
+
+/** One object's rows are no good; the rest of the batch is to be loaded without it. */
+class ObjectDefect extends Error {
+  readonly objectId: number;
+  readonly error: CurrentsError;
+  constructor(objectId: number, error: CurrentsError) {
+    super(error.message);
+    this.objectId = objectId;
+    this.error = error;
+  }
+}
+
+/** Loads batches into one database; keep one for as long as the database is open. */
+export class BatchLoader {
+  readonly #database: Database;
+  readonly #options: LoadOptions;
+  readonly #scan: BatchScan;
+  readonly #tables = new Map<string, EventTable>();
+  /** Event types whose table needs `_rescued`, whatever the setting. */
+  readonly #rescuing = new Set<string>();
+
+  constructor(database: Database, options: LoadOptions) {
+    this.#database = database;
+    this.#options = options;
+    this.#scan = new BatchScan(database);
+  }
+
+  /**
+   * Loads what can be loaded and quarantines the rest; both are committed when it returns. The order of
+   * the batch decides which of two duplicates stays: the first.
+   *
+   * @throws CurrentsError for what is not one object's fault (disk full, database failed); then nothing
+   *   of the batch is stored.
+   */
+  async load(batch: readonly OpenedObject[]): Promise<LoadResult> {
+    const defects = new Map<number, CurrentsError>();
+    for (;;) {
+      const sound = batch.filter((object) => !defects.has(object.objectId));
+      try {
+        return await this.#database.withTransaction(
+          async () => await this.#loadAll(batch, sound, defects),
+        );
+      } catch (error) {
+        // What was rolled back may include changes of tables.
+        this.#tables.clear();
+        if (error instanceof RescueNeededIn) {
+          this.#rescuing.add(error.eventType);
+        } else if (error instanceof ObjectDefect) {
+          defects.set(error.objectId, error.error);
+          for (const object of sound) verifyObject(object, defects);
+        } else if (isValueRefusal(error) && sound.length > 1) {
+          return await this.#loadOneByOne(batch);
+        } else if (isValueRefusal(error) && sound[0] !== undefined) {
+          defects.set(sound[0].objectId, refusedByDuckDB(sound[0]));
+        } else {
+          throw error;
+        }
+      }
+    }
+  }
+
+  /** DuckDB refused a value and does not say whose: alone, each object answers for itself. */
+  async #loadOneByOne(batch: readonly OpenedObject[]): Promise<LoadResult> {
+    const outcomes: ObjectOutcome[] = [];
+    const changes: SchemaChange[] = [];
+    for (const object of batch) {
+      const result = await this.load([object]);
+      outcomes.push(...result.outcomes);
+      changes.push(...result.changes);
+    }
+    return { outcomes, changes };
+  }
+
+  async #loadAll(
+    batch: readonly OpenedObject[],
+    sound: readonly OpenedObject[],
+    defects: Map<number, CurrentsError>,
+  ): Promise<LoadResult> {
+    const loaded = new Map<number, ObjectCounts>();
+    const changes: SchemaChange[] = [];
+    for (const [eventType, objects] of groupByEventType(sound)) {
+      changes.push(...(await this.#loadEventType(eventType, objects, loaded)));
+    }
+    const outcomes: ObjectOutcome[] = [];
+    const done: { object: OpenedObject; counts: ObjectCounts }[] = [];
+    for (const object of batch) {
+      const counts = loaded.get(object.objectId);
+      const error = defects.get(object.objectId);
+      if (counts) {
+        done.push({ object, counts });
+        outcomes.push({ object, status: 'loaded', ...counts });
+      } else if (error) {
+        const { runId, now } = this.#options;
+        await quarantineObject(
+          this.#database,
+          { objectId: object.objectId, key: object.key, error },
+          runId,
+          now(),
+        );
+        outcomes.push({ object, status: 'quarantined', readCount: 0, duplicateCount: 0, error });
+      }
+    }
+    if (done.length > 0) await this.#markLoaded(done);
+    return { outcomes, changes };
+  }
+
+  async #loadEventType(
+    eventType: string,
+    objects: readonly OpenedObject[],
+    loaded: Map<number, ObjectCounts>,
+  ): Promise<readonly SchemaChange[]> {
+    const { table, changes } = await this.#prepareTable(eventType, objects);
+    const oldKeys = await removeOldRows(this.#database, this.#options.source, objects, eventType);
+    const scanned: ScanObject[] = objects.map(({ objectId, container }) => ({
+      objectId,
+      container,
+    }));
+    const duplicates = await this.#run(new BatchSource(table, scanned), async (scan) =>
+      findDuplicates(this.#database, table, scan),
+    );
+    const kept = scanned.map((object) => {
+      const skippedRows = duplicates.get(object.objectId);
+      return skippedRows ? { ...object, skippedRows } : object;
+    });
+    await this.#run(new BatchSource(table, kept), async (scan) => {
+      const columns = [
+        ...table.columns.map((column) => quoteIdentifier(column.name)),
+        ...(table.hasRescued ? [RESCUED_COLUMN] : []),
+        OBJECT_ID_COLUMN,
+      ].join(', ');
+      const target = `events.${quoteIdentifier(table.name)}`;
+      await this.#database.run(`insert into ${target} (${columns}) select ${columns} from ${scan}`);
+    });
+    if (oldKeys) await requeueLostDuplicates(this.#database, table, oldKeys, objects);
+    for (const { objectId, container } of objects) {
+      loaded.set(objectId, {
+        readCount: container.recordCount,
+        duplicateCount: duplicates.get(objectId)?.size ?? 0,
+      });
+    }
+    return changes;
+  }
+
+  /** Runs SQL over a source and turns its failure into the object's defect. */
+  async #run<Result>(
+    source: BatchSource,
+    work: (scan: string) => Promise<Result>,
+  ): Promise<Result> {
+    try {
+      return await this.#scan.withSource(source, work);
+    } catch (error) {
+      const failure = source.failure;
+      if (failure === undefined) throw error;
+      if (failure.error instanceof RescueColumnNeeded)
+        throw new RescueNeededIn(source.table.eventType);
+      if (!(failure.error instanceof CurrentsError)) throw failure.error;
+      throw new ObjectDefect(failure.objectId, failure.error);
+    }
+  }
+
+  async #prepareTable(eventType: string, objects: readonly OpenedObject[]) {
+    const database = this.#database;
+    const known = this.#tables.get(eventType) ?? (await readEventTable(database, eventType));
+    const incoming: IncomingSchema[] = objects.map(({ objectId, container }) => ({
+      schema: container.schema,
+      objectId,
+    }));
+    const current = known ?? { name: await chooseTableName(database, eventType) };
+    const plan = planTable(eventType, current, incoming, {
+      mode: this.#options.schemaChanges,
+      needsRescued: this.#rescuing.has(eventType),
+    });
+    for (const { objectId, container } of objects) {
+      const refusal = plan.refusals.get(container.schema.fingerprint);
+      if (refusal) throw new ObjectDefect(objectId, refusal);
+    }
+    await applyPlan(database, plan, incoming);
+    const firstSeen = await this.#recordSchemas(eventType, incoming);
+    // A schema that was met before changes nothing, and what it rescues has been told.
+    const changes = plan.changes.filter(
+      (change) => change.change !== 'field rescued' || firstSeen.has(change.objectId),
+    );
+    await this.#recordChanges(changes);
+    this.#tables.set(eventType, plan.table);
+    return { table: plan.table, changes };
+  }
+
+  /** @returns the objects that brought a schema never seen before */
+  async #recordSchemas(
+    eventType: string,
+    incoming: readonly IncomingSchema[],
+  ): Promise<ReadonlySet<number>> {
+    const rows = await this.#database.rows<{ fingerprint: string }>(
+      'select fingerprint from ops.schemas where event_type = ?',
+      [eventType],
+    );
+    const known = new Set(rows.map((row) => row.fingerprint));
+    const firstSeen = new Set<number>();
+    for (const { schema, objectId } of incoming) {
+      if (known.has(schema.fingerprint)) continue;
+      known.add(schema.fingerprint);
+      firstSeen.add(objectId);
+      await this.#database.run(
+        `insert into ops.schemas (event_type, fingerprint, version, schema, first_seen_at, first_object_id)
+         values (?, ?, ?, ?, ?::timestamp, ?)`,
+        [
+          eventType,
+          schema.fingerprint,
+          findByFingerprint(eventType, schema.fingerprint)?.version ?? null,
+          schema.json,
+          this.#options.now().toISOString(),
+          objectId,
+        ],
+      );
+    }
+    return firstSeen;
+  }
+
+  async #recordChanges(changes: readonly SchemaChange[]): Promise<void> {
+    for (const change of changes) {
+      await this.#database.run(
+        'insert into ops.schema_changes values (?::timestamp, ?, ?, ?, ?, ?, ?, ?)',
+        [
+          this.#options.now().toISOString(),
+          this.#options.runId,
+          change.objectId,
+          change.eventType,
+          change.change,
+          change.column ?? null,
+          change.fromType ?? null,
+          change.toType ?? null,
+        ],
+      );
+    }
+  }
+
+  /** One statement for the whole batch: with small objects there are hundreds. */
+  async #markLoaded(
+    loaded: readonly { readonly object: OpenedObject; readonly counts: ObjectCounts }[],
+  ): Promise<void> {
+    const rows = loaded.map(({ object, counts }) => {
+      const { fingerprint } = object.container.schema;
+      return {
+        object_id: object.objectId,
+        etag: object.etag,
+        size_bytes: object.sizeBytes,
+        last_modified: object.lastModified.toISOString(),
+        event_type: object.eventType,
+        schema_version: findByFingerprint(object.eventType, fingerprint)?.version,
+        fingerprint,
+        row_count: counts.readCount - counts.duplicateCount,
+        duplicate_count: counts.duplicateCount,
+      };
+    });
+    await this.#database.run(
+      `update ops.objects o set status = 'loaded', etag = l.etag, size_bytes = l.size_bytes,
+         last_modified = l.last_modified, event_type = l.event_type,
+         schema_version = coalesce(l.schema_version, o.schema_version), fingerprint = l.fingerprint,
+         row_count = l.row_count, duplicate_count = l.duplicate_count, attempts = attempts + 1,
+         error = null, loaded_at = $1::timestamp, run_id = $2
+       from (select unnest(from_json($3, '[{"object_id":"BIGINT","etag":"VARCHAR","size_bytes":"BIGINT",
+         "last_modified":"TIMESTAMP","event_type":"VARCHAR","schema_version":"VARCHAR",
+         "fingerprint":"VARCHAR","row_count":"BIGINT","duplicate_count":"BIGINT"}]'),
+         recursive := true)) l
+       where o.object_id = l.object_id`,
+      [this.#options.now().toISOString(), this.#options.runId, JSON.stringify(rows)],
+    );
+    const ids = rows.map((row) => row.object_id).join(', ');
+    await this.#database.run(`delete from ops.quarantine where object_id in (${ids})`);
+  }
+}
+
+/** Internal: the table needs `_rescued` before this batch can be loaded. */
+class RescueNeededIn extends Error {
+  readonly eventType: string;
+  constructor(eventType: string) {
+    super(`${eventType} needs a place for values that do not fit`);
+    this.eventType = eventType;
+  }
+}
+
+function groupByEventType(
+  objects: readonly OpenedObject[],
+): ReadonlyMap<string, readonly OpenedObject[]> {
+  const groups = new Map<string, OpenedObject[]>();
+  for (const object of objects) {
+    const group = groups.get(object.eventType);
+    if (group) group.push(object);
+    else groups.set(object.eventType, [object]);
+  }
+  return groups;
+}
+
+function verifyObject(object: OpenedObject, defects: Map<number, CurrentsError>): void {
+  if (defects.has(object.objectId)) return;
+  try {
+    verifyContainer(object.container);
+  } catch (error) {
+    if (!(error instanceof CurrentsError)) throw error;
+    defects.set(object.objectId, error);
+  }
+}
+
+function refusedByDuckDB(object: OpenedObject): CurrentsError {
+  return new CurrentsError({
+    code: 'RECORD_INVALID',
+    message: `cannot load ${object.key}: DuckDB refused a value of it`,
+    hint: `currents objects show '${object.key}'`,
+    context: { key: object.key, eventType: object.eventType },
+  });
+}

@@ -1,0 +1,300 @@
+/**
+ * The ledger: one row for each key and ETag that was ever listed, and what became of it.
+ *
+ * An object is written down as `discovered` before anything is downloaded, and stays so until it was
+ * loaded or set aside. So nothing is forgotten when a run stops half-way: the next run finds it here, not
+ * in a listing. States and moves are drawn in migrations.ts. All instants are UTC.
+ */
+
+import type { DiscoveredObject } from '../discovery/list-objects.ts';
+import { eventTypeFolderOf } from '../discovery/object-key.ts';
+import { CurrentsError } from '../errors.ts';
+import type { BoundValue, Database } from './database.ts';
+import type { ObjectStatus } from './migrations.ts';
+
+/** An object that waits to be loaded. */
+export interface PendingObject {
+  readonly objectId: number;
+  readonly key: string;
+  readonly etag: string;
+  readonly sizeBytes: number;
+  readonly lastModified: Date;
+  /** Undefined while only the object's header can tell. */
+  readonly eventType: string | undefined;
+  readonly schemaVersion: string | undefined;
+}
+
+export interface PendingFilter {
+  readonly source: string;
+  readonly matchesEventType?: (eventType: string) => boolean;
+  readonly since?: Date;
+  readonly until?: Date;
+}
+
+export interface DiscoveryCount {
+  /** Objects that wait to be loaded now and did not before. */
+  readonly discovered: number;
+  /** Objects that were known already. */
+  readonly unchanged: number;
+}
+
+const LISTED = `
+  select unnest(from_json($1, '[{"key":"VARCHAR","etag":"VARCHAR","size_bytes":"BIGINT",
+    "last_modified":"TIMESTAMP","event_type":"VARCHAR","hour":"TIMESTAMP","schema_version":"VARCHAR"}]'),
+    recursive := true)`;
+
+/**
+ * Compares a page of a listing with the ledger and writes down what is new, in one transaction. Listing
+ * the same page twice changes nothing.
+ *
+ * @param retryArchived whether objects in cold storage are to be tried again
+ */
+export async function recordListing(
+  database: Database,
+  source: string,
+  page: readonly DiscoveredObject[],
+  now: Date,
+  retryArchived: boolean,
+): Promise<DiscoveryCount> {
+  const listed = JSON.stringify(
+    page.map((object) => ({
+      key: object.key,
+      etag: object.etag,
+      size_bytes: object.sizeBytes,
+      last_modified: object.lastModified.toISOString(),
+      event_type: object.eventType,
+      hour: object.hour?.toISOString(),
+      schema_version: object.schemaVersion,
+    })),
+  );
+  return await database.withTransaction(async () => {
+    await database.run(`create or replace temp table listed as ${LISTED}`, [listed]);
+    // A version that was replaced or had gone, and is what lies there now.
+    const returned = await database.row<{ count: number }>(
+      `select count(*)::integer as count from ops.objects o join listed l using (key, etag)
+       where o.source = ? and ${returnable(retryArchived)}`,
+      [source],
+    );
+    if (returned.count > 0) {
+      await database.run(
+        `update ops.objects o set status = 'discovered' from listed l
+         where o.key = l.key and o.etag = l.etag and o.source = ? and ${returnable(retryArchived)}`,
+        [source],
+      );
+    }
+    const fresh = await database.row<{ count: number }>(
+      `select count(*)::integer as count from listed l
+       where not exists (from ops.objects o where o.source = ? and o.key = l.key and o.etag = l.etag)`,
+      [source],
+    );
+    if (fresh.count > 0) {
+      // A version that never was loaded and is not there any more: its successor takes its place.
+      await database.run(
+        `update ops.objects o set status = 'superseded' from listed l
+         where o.source = ? and o.key = l.key and o.etag <> l.etag
+           and o.status in ('discovered', 'quarantined', 'missing', 'archived')`,
+        [source],
+      );
+      await database.run(
+        `delete from ops.quarantine where object_id in
+           (select object_id from ops.objects o join listed l using (key) where o.status = 'superseded')`,
+      );
+      await database.run(
+        `insert into ops.objects by name
+         select (select coalesce(max(object_id), 0) from ops.objects)
+             + row_number() over (order by l.key) as object_id,
+           $1 as source, l.*, 'discovered' as status, 0 as attempts, $2::timestamp as discovered_at
+         from listed l
+         where not exists (from ops.objects o where o.source = $1 and o.key = l.key and o.etag = l.etag)`,
+        [source, now.toISOString()],
+      );
+    }
+    await database.run('drop table listed');
+    const discovered = returned.count + fresh.count;
+    return { discovered, unchanged: page.length - discovered };
+  });
+}
+
+function returnable(retryArchived: boolean): string {
+  return `o.status in ('superseded', 'missing'${retryArchived ? ", 'archived'" : ''})`;
+}
+
+/** Which of a page the ledger does not know yet; for a dry run, which writes nothing. */
+export async function selectUnknown(
+  database: Database | undefined,
+  source: string,
+  page: readonly DiscoveredObject[],
+): Promise<readonly DiscoveredObject[]> {
+  if (database === undefined) return page;
+  const listed = JSON.stringify(page.map(({ key, etag }) => ({ key, etag })));
+  const known = await database.rows<{ key: string; etag: string }>(
+    `select o.key, o.etag from ops.objects o
+     join (${LISTED}) l on o.key = l.key and o.etag = l.etag
+     where o.source = $2 and o.status in ('loaded', 'quarantined', 'archived', 'discovered')`,
+    [listed, source],
+  );
+  const names = new Set(known.map((row) => `${row.etag} ${row.key}`));
+  return page.filter((object) => !names.has(`${object.etag} ${object.key}`));
+}
+
+/** How many objects of a source wait, whatever their event type. */
+export async function countPending(database: Database, source: string): Promise<number> {
+  const { count } = await database.row<{ count: number }>(
+    "select count(*)::integer as count from ops.objects where source = ? and status = 'discovered'",
+    [source],
+  );
+  return count;
+}
+
+/** Objects that wait, in the order in which they are to be loaded: by event type, oldest first. */
+export async function listPending(
+  database: Database,
+  filter: PendingFilter,
+): Promise<readonly PendingObject[]> {
+  const conditions = ["status = 'discovered'", 'source = ?'];
+  const values: BoundValue[] = [filter.source];
+  if (filter.since) {
+    conditions.push("hour >= date_trunc('hour', ?::timestamp)");
+    values.push(filter.since.toISOString());
+  }
+  if (filter.until) {
+    conditions.push('hour < ?::timestamp');
+    values.push(filter.until.toISOString());
+  }
+  const rows = await database.rows<{
+    object_id: number;
+    key: string;
+    etag: string;
+    size_bytes: number;
+    last_modified: Date;
+    event_type: string | null;
+    schema_version: string | null;
+  }>(
+    `select object_id::double as object_id, key, etag, size_bytes::double as size_bytes,
+       last_modified, event_type, schema_version
+     from ops.objects where ${conditions.join(' and ')} order by event_type nulls last, object_id`,
+    values,
+  );
+  const matches = filter.matchesEventType;
+  return rows
+    .filter((row) => matches === undefined || (row.event_type !== null && matches(row.event_type)))
+    .map((row) => ({
+      objectId: row.object_id,
+      key: row.key,
+      etag: row.etag,
+      sizeBytes: row.size_bytes,
+      lastModified: row.last_modified,
+      eventType: row.event_type ?? undefined,
+      schemaVersion: row.schema_version ?? undefined,
+    }));
+}
+
+/** The newest hour known for each `…/event_type=X/` folder: where the next listing starts from. */
+export async function readNewestHours(
+  database: Database,
+  source: string,
+): Promise<ReadonlyMap<string, Date>> {
+  // One key of each folder's newest hour is enough: the folder is read off the key in one place only.
+  const rows = await database.rows<{ key: string; hour: Date }>(
+    `select arg_max(key, hour) as key, max(hour) as hour from ops.objects
+     where source = ? and hour is not null
+     group by event_type, split_part(key, 'event_type=', 1)`,
+    [source],
+  );
+  const newest = new Map<string, Date>();
+  for (const { key, hour } of rows) {
+    const folder = eventTypeFolderOf(key);
+    if (folder !== undefined) newest.set(folder, hour);
+  }
+  return newest;
+}
+
+/** One object that could not be loaded, and why. */
+export interface SetAside {
+  readonly objectId: number;
+  readonly key: string;
+  readonly error: CurrentsError;
+}
+
+/** Puts an object into quarantine: readable now for `currents quarantine`, tried again only on request. */
+export async function quarantineObject(
+  database: Database,
+  { objectId, key, error }: SetAside,
+  runId: number,
+  now: Date,
+): Promise<void> {
+  await database.run(
+    `update ops.objects set status = 'quarantined', attempts = attempts + 1, error = ?, run_id = ?
+     where object_id = ?`,
+    [error.message, runId, objectId],
+  );
+  await database.run('delete from ops.quarantine where object_id = ?', [objectId]);
+  await database.run(
+    `insert into ops.quarantine (object_id, key, code, reason, block, record, field, hint, quarantined_at, run_id)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?::timestamp, ?)`,
+    [
+      objectId,
+      key,
+      error.code,
+      error.message,
+      error.context.block ?? null,
+      error.context.record ?? null,
+      error.context.field ?? null,
+      error.hint ?? null,
+      now.toISOString(),
+      runId,
+    ],
+  );
+}
+
+/** Notes a download that did not work: gone, in cold storage, or (still `discovered`) to be tried again. */
+export async function noteFetchFailure(
+  database: Database,
+  { objectId, error }: SetAside,
+  status: ObjectStatus & ('missing' | 'archived' | 'discovered'),
+  runId: number,
+): Promise<void> {
+  await database.run(
+    `update ops.objects set status = ?, attempts = attempts + 1, error = ?, run_id = ? where object_id = ?`,
+    [status, error.message, runId, objectId],
+  );
+}
+
+/**
+ * Makes quarantined and archived objects wait again; the next cycle loads them.
+ *
+ * @param keys which ones, or undefined for all
+ * @returns how many
+ * @throws CurrentsError OBJECT_UNKNOWN when a key is not in quarantine
+ */
+export async function requeueObjects(
+  database: Database,
+  keys: readonly string[] | undefined,
+): Promise<number> {
+  const waiting = await database.rows<{ key: string }>(
+    "select key from ops.objects where status in ('quarantined', 'archived')",
+  );
+  const known = new Set(waiting.map((row) => row.key));
+  const wanted = keys ?? [...known];
+  const unknown = wanted.filter((key) => !known.has(key));
+  if (unknown.length > 0) {
+    throw new CurrentsError({
+      code: 'OBJECT_UNKNOWN',
+      message: `cannot retry ${unknown.join(', ')}: not in quarantine`,
+      hint: 'currents quarantine list',
+    });
+  }
+  await database.withTransaction(async () => {
+    const list = JSON.stringify(wanted);
+    await database.run(
+      `delete from ops.quarantine where key in (select unnest(from_json(?, '["VARCHAR"]')))`,
+      [list],
+    );
+    await database.run(
+      `update ops.objects set status = 'discovered' where status in ('quarantined', 'archived')
+         and key in (select unnest(from_json(?, '["VARCHAR"]')))`,
+      [list],
+    );
+  });
+  return waiting.filter((row) => wanted.includes(row.key)).length;
+}
