@@ -8,6 +8,12 @@
 
 const DURATION_UNITS_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
+const AGE_UNITS = [
+  [86_400, 'day'],
+  [3600, 'hour'],
+  [60, 'minute'],
+] as const;
+
 const SIZE_UNITS_BYTES = {
   B: 1,
   KB: 1e3,
@@ -31,13 +37,11 @@ export function parseDuration(text: string): number | undefined {
   return Math.round(Number(match[1]) * unitMs);
 }
 
-/** The shortest exact spelling: 172800000 is "2d", 5400000 is "90m". */
-export function formatDuration(durationMs: number): string {
-  for (const unit of ['d', 'h', 'm', 's'] as const) {
-    const count = durationMs / DURATION_UNITS_MS[unit];
-    if (count >= 1 && Number.isInteger(count)) return `${count}${unit}`;
-  }
-  return `${durationMs}ms`;
+/** For people: whole units of the largest that fits, so 7300 s is "2 hours". */
+export function formatAge(seconds: number): string {
+  const [unitSeconds, unit] = AGE_UNITS.find(([least]) => seconds >= least) ?? [1, 'second'];
+  const count = Math.floor(seconds / unitSeconds);
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }
 
 /** Bytes of "512MB", "64 MiB" or "1.5GB"; undefined for anything else. */

@@ -20,7 +20,7 @@ interface SettingFacts {
   readonly expected: string;
   readonly description: string;
   /** How it is written in the file when nothing is said; undefined when there is none. */
-  readonly default?: unknown;
+  readonly default?: string | number | boolean | readonly string[];
   /** For a setting without a default: what it could look like. */
   readonly example?: string;
 }
