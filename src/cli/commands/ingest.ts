@@ -1,0 +1,59 @@
+/** `currents ingest`: one cycle, for schedulers. */
+import type { Command } from 'commander';
+import { describeCommand } from '../command-help.ts';
+import { exitCodeOfCycle, formatCycle } from '../cycle-report.ts';
+import { parseCount, parseHour } from '../option-values.ts';
+import { startProgress } from '../progress.ts';
+import type { Context, Session } from '../session.ts';
+import { addSettingOptions } from '../setting-options.ts';
+
+interface IngestOptions {
+  readonly since?: Date;
+  readonly until?: Date;
+  readonly full?: boolean;
+  readonly dryRun?: boolean;
+  readonly limit?: number;
+}
+
+/** Settings that a cycle obeys; `watch` and `quarantine retry` take them too. */
+export const CYCLE_SETTINGS = ['source', 'schemaChanges', 'limits', 'load'] as const;
+
+export function addIngestCommand(program: Command, session: Session): void {
+  const command = describeCommand(
+    program.command('ingest'),
+    'Loads what is new in the bucket, once; made for schedulers.',
+    'currents ingest --source s3://acme-currents/currents/',
+    'currents ingest --event-type "users.messages.email.*" --since 2026-09-30T12 --json',
+  )
+    .option(
+      '--since <hour>',
+      'Only objects of this UTC hour and later, as 2026-09-30T12',
+      parseHour,
+    )
+    .option('--until <hour>', 'Only objects of hours before this one', parseHour)
+    .option('--full', 'List everything, whatever the lookback says')
+    .option('--dry-run', 'Say what would be loaded and change nothing')
+    .option('--limit <n>', 'Load at most so many objects; the others wait', parseCount);
+  addSettingOptions(command, CYCLE_SETTINGS).action(
+    session.action<IngestOptions>(async (context, options) => {
+      const result = await ingestOnce(context, options);
+      context.output.write(result, () => formatCycle(result, options.dryRun));
+      return exitCodeOfCycle(result);
+    }),
+  );
+}
+
+/** One cycle with progress on stderr. */
+export async function ingestOnce({ config, logger, signal }: Context, options: IngestOptions = {}) {
+  const { runCycle } = await import('../../pipeline.ts');
+  const progress = startProgress(logger);
+  try {
+    return await runCycle(config, options, {
+      logger,
+      signal,
+      onProgress: (state) => progress.update(state),
+    });
+  } finally {
+    progress.stop();
+  }
+}

@@ -1,0 +1,83 @@
+/** What a cycle did → text for people, and the exit code that a scheduler acts on. */
+import type { IngestResult } from '../pipeline.ts';
+import { formatSize } from '../quantity.ts';
+import { EXIT_CODES, type ExitCode } from './exit-codes.ts';
+import { formatCount, formatTable, showControls } from './output.ts';
+
+const SHOWN_PROBLEMS = 10;
+const SHOWN_CHANGES = 10;
+
+/** The result of a cycle, or of a dry run, which has loaded nothing. */
+export function formatCycle(result: IngestResult, isDryRun = false): string {
+  const { objects, events, seconds, bytes } = result;
+  if (isDryRun) return formatDryRun(result);
+  const head =
+    objects.loaded === 0
+      ? `Nothing new: ${formatCount(objects.unchanged, 'object')} listed, all known (${seconds.toFixed(1)} s)`
+      : `Loaded ${formatCount(events.loaded, 'event')} from ${formatCount(objects.loaded, 'object')} (${formatSize(bytes)}) in ${seconds.toFixed(1)} s; ${formatCount(events.duplicates, 'duplicate')} left out`;
+  return [
+    head,
+    formatEventTypes(result),
+    formatChanges(result),
+    formatProblems(result),
+    formatNext(result),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+/** 130 beats 1 beats 3: what was not finished matters more than what was finished badly. */
+export function exitCodeOfCycle({ interrupted, objects }: IngestResult): ExitCode {
+  if (interrupted) return EXIT_CODES.interrupted;
+  if (objects.failed > 0) return EXIT_CODES.failed;
+  return objects.quarantined > 0 ? EXIT_CODES.quarantined : EXIT_CODES.done;
+}
+
+function formatDryRun({ objects, eventTypes, bytes }: IngestResult): string {
+  const head = `Would load ${formatCount(objects.pending, 'object')} (${formatSize(bytes)}); nothing was changed`;
+  const rows = Object.entries(eventTypes).map(([type, counts]) => [type, counts.objects] as const);
+  return rows.length === 0 ? head : `${head}\n\n${formatTable(['event type', 'objects'], rows)}`;
+}
+
+function formatEventTypes({ eventTypes }: IngestResult): string {
+  const rows = Object.entries(eventTypes);
+  if (rows.length === 0) return '';
+  return formatTable(
+    ['event type', 'objects', 'events', 'duplicates'],
+    rows.map(([type, counts]) => [type, counts.objects, counts.events, counts.duplicates]),
+  );
+}
+
+function formatChanges({ schemaChanges }: IngestResult): string {
+  // A new table is expected; what happens to one that people use already is news.
+  const news = schemaChanges.filter(({ change }) => change !== 'table created');
+  if (news.length === 0) return '';
+  const lines = news
+    .slice(0, SHOWN_CHANGES)
+    .map(({ eventType, change, column, fromType, toType }) => {
+      const types = [fromType, toType].filter((type) => type !== undefined).join(' → ');
+      return `  ${showControls(`${eventType}: ${change} ${column ?? ''} ${types}`.trimEnd())}`;
+    });
+  const more = news.length - lines.length;
+  return [
+    `${formatCount(news.length, 'schema change')}, all of them in ops.schema_changes:`,
+    ...lines,
+    ...(more > 0 ? [`  … and ${more} more`] : []),
+  ].join('\n');
+}
+
+function formatProblems({ problems }: IngestResult): string {
+  if (problems.length === 0) return '';
+  const lines = problems
+    .slice(0, SHOWN_PROBLEMS)
+    .map(({ status, reason }) => `  ${status}: ${showControls(reason)}`);
+  const more = problems.length - lines.length;
+  return ['Not loaded:', ...lines, ...(more > 0 ? [`  … and ${more} more`] : [])].join('\n');
+}
+
+function formatNext({ interrupted, objects }: IngestResult): string {
+  if (interrupted) return 'Stopped before the end; the next run goes on from here.';
+  if (objects.quarantined > 0) return 'Next: currents quarantine list';
+  if (objects.failed > 0) return 'Next: the same again; what failed is tried again';
+  return 'Next: currents status';
+}

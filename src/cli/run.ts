@@ -1,0 +1,85 @@
+/**
+ * Arguments → the command that was meant → exit code. Prints errors; never throws.
+ *
+ * The commands are small and load at once; what is heavy (DuckDB, the AWS SDK) each of them imports when it
+ * runs, so that `--help` and a wrong flag answer in a moment.
+ */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { CurrentsError } from '../errors.ts';
+import { describeCommand } from './command-help.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
+import { addIngestCommand } from './commands/ingest.ts';
+import { addInitCommand } from './commands/init.ts';
+import { addObjectsCommand } from './commands/objects.ts';
+import { addPublishCommand } from './commands/publish.ts';
+import { addQuarantineCommand } from './commands/quarantine.ts';
+import { addQueryCommand } from './commands/query.ts';
+import { addSchemasCommand } from './commands/schemas.ts';
+import { addStatusCommand } from './commands/status.ts';
+import { EXIT_CODES, type ExitCode, exitCodeOf } from './exit-codes.ts';
+import { toCurrentsError, writeError } from './output.ts';
+import { Session } from './session.ts';
+import { addSettingOptions, GLOBAL_SETTINGS } from './setting-options.ts';
+
+/** Runs one command line to its end. `signal` asks it to stop at the next safe point. */
+export async function runCli(args: readonly string[], signal: AbortSignal): Promise<ExitCode> {
+  const session = new Session(signal);
+  try {
+    await buildProgram(session).parseAsync(args, { from: 'user' });
+    return session.exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT_CODES.done;
+    if (error instanceof CommanderError && error.code === 'commander.help') return EXIT_CODES.usage;
+    const ours = error instanceof CommanderError ? toUsageError(error) : toCurrentsError(error);
+    writeError(ours, args.includes('--json'));
+    return exitCodeOf(ours);
+  }
+}
+
+/** All commands with their options; also what the tests compare the documentation with. */
+export function buildProgram(session: Session): Command {
+  const program = describeCommand(
+    new Command('currents'),
+    'Turns a bucket of Braze Currents files into tables in DuckDB, every event exactly once.',
+    'currents demo',
+    'currents ingest --source s3://acme-currents/currents/',
+  )
+    .version(readVersion(), '-V, --version', 'Show the version')
+    .helpOption('-h, --help', 'Show help')
+    .helpCommand('help [command]', 'Show help for a command')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: () => {} })
+    .exitOverride()
+    .option('--config <path>', 'Settings file (default: currents.yaml)')
+    .option('--json', 'One JSON document on stdout instead of text for people');
+  addSettingOptions(program, GLOBAL_SETTINGS);
+  addInitCommand(program);
+  addDoctorCommand(program, session);
+  addIngestCommand(program, session);
+  addStatusCommand(program, session);
+  addObjectsCommand(program, session);
+  addQuarantineCommand(program, session);
+  addQueryCommand(program, session);
+  addPublishCommand(program, session);
+  addSchemasCommand(program, session);
+  return program;
+}
+
+function toUsageError(error: CommanderError): CurrentsError {
+  const [sentence = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
+  const meant = /\(Did you mean (.+)\?\)/.exec(suggestion ?? '')?.[1];
+  return new CurrentsError({
+    code: 'USAGE',
+    message: `cannot understand the command line: ${sentence}`,
+    hint:
+      meant === undefined
+        ? 'currents --help'
+        : `${meant} instead; currents --help shows everything`,
+  });
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
