@@ -4,7 +4,7 @@
  * on is cut off at its first excess byte.
  */
 
-import type { Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import { CurrentsError } from '../errors.ts';
 
 export interface AnnouncedBody {
@@ -12,6 +12,8 @@ export interface AnnouncedBody {
   readonly sizeBytes: number;
   /** For messages: `s3://bucket/key`. */
   readonly url: string;
+  /** Ends the reading, however the SDK has wrapped the stream. */
+  readonly signal: AbortSignal;
   /** Called with every piece that arrives. */
   onProgress(): void;
 }
@@ -20,8 +22,9 @@ export interface AnnouncedBody {
 export async function readBody(body: AnnouncedBody): Promise<Buffer> {
   const bytes = allocate(body);
   let filled = 0;
+  const stream = addAbortSignal(body.signal, body.stream);
   try {
-    for await (const chunk of body.stream as AsyncIterable<Buffer>) {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
       body.onProgress();
       if (filled + chunk.length > bytes.length) throw incomplete(body, 'more bytes came');
       filled += chunk.copy(bytes, filled);
@@ -30,7 +33,7 @@ export async function readBody(body: AnnouncedBody): Promise<Buffer> {
     if (error instanceof CurrentsError) throw error;
     throw incomplete(body, describeBreak(error, filled), error);
   } finally {
-    body.stream.destroy();
+    stream.destroy();
   }
   if (filled < bytes.length) throw incomplete(body, `only ${filled} bytes came`);
   return bytes;

@@ -181,8 +181,13 @@ class S3Bucket implements ObjectStore {
       const found = `${version.sizeBytes} bytes were announced (${object.sizeBytes} by the listing)`;
       throw wrongBytes(url, found);
     }
-    const onProgress = (): void => watch.touch();
-    const bytes = await readBody({ stream, sizeBytes: version.sizeBytes, url, onProgress });
+    const bytes = await readBody({
+      stream,
+      sizeBytes: version.sizeBytes,
+      url,
+      signal: watch.signal,
+      onProgress: () => watch.touch(),
+    });
 
     const isEncrypted = isEncryptedByKey(answer);
     this.#seesKmsObjects ||= isEncrypted;
@@ -290,14 +295,18 @@ function decodeKey(key: string): string {
   return decodeURIComponent(key.replaceAll('+', ' '));
 }
 
+/** An empty body parses as an empty page: without the field that every page has, it is no page. */
 function nextTokenOf(page: ListObjectsV2CommandOutput, attempt: S3Attempt): string | undefined {
-  if (!page.IsTruncated) return undefined;
-  if (page.NextContinuationToken) return page.NextContinuationToken;
+  const { IsTruncated: hasMore, NextContinuationToken: token } = page;
+  if (hasMore === false) return undefined;
+  if (hasMore && token) return token;
+  const found = hasMore
+    ? 'a page has no continuation token'
+    : 'a page does not say whether it is last';
   throw new CurrentsError({
     code: 'SOURCE_UNAVAILABLE',
     transient: true,
-    message: `cannot list ${attempt.url}: a page says that more follow but not how to get them (a continuation token)`,
-    context: { source: `s3://${attempt.bucket}` },
+    message: `cannot list ${attempt.url}: ${found} (an answer of ListObjectsV2)`,
   });
 }
 
@@ -339,7 +348,6 @@ function stalled(attempt: S3Attempt, stallTimeoutMs: number): CurrentsError {
     code: 'SOURCE_UNAVAILABLE',
     transient: true,
     message: `cannot ${attempt.doing} ${attempt.url}: nothing came for ${stallTimeoutMs / 1000} s`,
-    context: { source: `s3://${attempt.bucket}`, ...(attempt.key && { key: attempt.key }) },
   });
 }
 

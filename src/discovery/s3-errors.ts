@@ -63,6 +63,9 @@ const NETWORK_CODES: ReadonlySet<string> = new Set([
 
 const CERTIFICATE_CODE = /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS_|ERR_SSL_|^EPROTO$/;
 
+/** How the SDK says that an answer is not the XML that it should be. */
+const UNREADABLE = /Deserialization error/;
+
 /** Our error for whatever an attempt threw; one of ours gets the place filled in. */
 export function translateS3Error(error: unknown, attempt: S3Attempt): CurrentsError {
   const { doing, bucket, key, url } = attempt;
@@ -163,7 +166,7 @@ function classify(error: unknown, attempt: S3Attempt): Kind {
   if (message.startsWith('Region is missing')) return 'no-region';
   if (status !== undefined && status >= 300) return classifyStatus(status, attempt);
   // "socket hang up" and answers that are not XML: something between us and S3 cut or replaced them.
-  return /socket hang up|aborted|Deserialization error/.test(message) ? 'network' : 'refused';
+  return UNREADABLE.test(message) || /socket hang up|aborted/.test(message) ? 'network' : 'refused';
 }
 
 function classifyStatus(status: number, attempt: S3Attempt): Kind {
@@ -219,8 +222,10 @@ function readParts(error: unknown): ErrorParts {
 
 /** "SlowDown, HTTP 503" or "ECONNRESET". */
 function nameOf(error: unknown): string {
-  const { name, code, status } = readParts(error);
-  const label = code || name || 'an unknown error';
+  const { name, code, message, status } = readParts(error);
+  const label = UNREADABLE.test(message)
+    ? 'an answer that is not whole'
+    : code || name || 'unknown';
   return status === undefined || status < 300 ? label : `${label}, HTTP ${status}`;
 }
 
