@@ -1,38 +1,39 @@
 /**
- * The compression of a block's bytes, both ways.
+ * The compression of a block's bytes by codec name, both ways; which codecs we know.
  *
  * Decompression never makes more than it is allowed to: a block of a few kilobytes can announce, or
  * turn into, many gigabytes. What is left over behind the compressed data is a defect, as is data that
- * ends early. Compression exists for fixtures, tests and the event generator.
+ * ends early.
  */
-import { deflateRawSync, type InputType, inflateRaw, type ZlibOptions } from 'node:zlib';
 import { CurrentsError } from '../errors.ts';
+import { bzip2Codec } from './bzip2-codec.ts';
+import { type Codec, OutputLimitReached } from './codec.ts';
+import { deflateCodec } from './deflate-codec.ts';
+import { snappyCodec } from './snappy-codec.ts';
+import { xzCodec } from './xz-codec.ts';
+import { zstandardCodec } from './zstandard-codec.ts';
 
-export const CODEC_NAMES = ['null', 'deflate'] as const;
+/** The value of `avro.codec`. */
+export type CodecName = 'null' | 'deflate' | 'snappy' | 'zstandard' | 'bzip2' | 'xz';
 
-export type CodecName = (typeof CODEC_NAMES)[number];
-
-interface Codec {
-  compress(bytes: Buffer): Promise<Buffer>;
-  /** Throws OutputLimitReached instead of making more than `maxBytes`; any other error means damage. */
-  decompress(bytes: Buffer, maxBytes: number): Promise<Buffer>;
-}
-
-class OutputLimitReached extends Error {}
-
-const CODECS: Readonly<Record<CodecName, Codec>> = {
-  null: {
-    compress: async (bytes) => bytes,
-    decompress: async (bytes, maxBytes) => {
-      if (bytes.length > maxBytes) throw new OutputLimitReached();
-      return bytes;
-    },
-  },
-  deflate: {
-    compress: async (bytes) => deflateRawSync(bytes),
-    decompress: inflateBlock,
+const nullCodec: Codec = {
+  compress: async (bytes) => bytes,
+  async decompress(bytes, maxBytes) {
+    if (bytes.length > maxBytes) throw new OutputLimitReached();
+    return bytes;
   },
 };
+
+const CODECS: Readonly<Record<CodecName, Codec>> = {
+  null: nullCodec,
+  deflate: deflateCodec,
+  snappy: snappyCodec,
+  zstandard: zstandardCodec,
+  bzip2: bzip2Codec,
+  xz: xzCodec,
+};
+
+export const CODEC_NAMES = Object.keys(CODECS) as readonly CodecName[];
 
 export function isCodecName(name: string): name is CodecName {
   return Object.hasOwn(CODECS, name);
@@ -61,46 +62,18 @@ export async function decompressBlock(
     if (cause instanceof OutputLimitReached) {
       throw new CurrentsError({
         code: 'OBJECT_TOO_LARGE',
-        message: `cannot decompress block ${block}: ${bytes.length} bytes (${codec}) turn into too many (the limit leaves ${maxBytes})`,
+        message: `cannot decompress block ${block}: ${bytes.length} bytes of codec ${codec} hold too many (the limit leaves ${maxBytes})`,
         hint: 'raise the limit in the settings if the file is to be trusted',
         context: { block },
       });
     }
+    const reason = cause instanceof Error ? cause.message : String(cause);
     throw new CurrentsError({
       code: 'CONTAINER_INVALID',
-      message: `cannot decompress block ${block}: its ${bytes.length} bytes are not sound ${codec} data`,
+      message: `cannot decompress block ${block}: its ${bytes.length} bytes are damaged, ${reason} (expected sound ${codec} data)`,
       hint: 'the file is damaged: have it sent again',
       context: { block },
       cause,
     });
   }
-}
-
-interface InflateResult {
-  readonly buffer: Buffer;
-  readonly engine: { readonly bytesWritten: number };
-}
-
-/** Node's typings know only the form without `info`. */
-const inflateRawWithInfo = inflateRaw as unknown as (
-  bytes: InputType,
-  options: ZlibOptions,
-  done: (error: NodeJS.ErrnoException | null, result: InflateResult) => void,
-) => void;
-
-function inflateBlock(bytes: Buffer, maxBytes: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    inflateRawWithInfo(
-      bytes,
-      { info: true, maxOutputLength: Math.max(1, maxBytes) },
-      (error, result) => {
-        if (error?.code === 'ERR_BUFFER_TOO_LARGE') reject(new OutputLimitReached());
-        else if (error !== null) reject(error);
-        // Node ignores what follows the end of a raw deflate stream.
-        else if (result.engine.bytesWritten !== bytes.length) reject(new Error('bytes left over'));
-        else if (result.buffer.length > maxBytes) reject(new OutputLimitReached());
-        else resolve(result.buffer);
-      },
-    );
-  });
 }
