@@ -240,15 +240,31 @@ export async function applyPlan(
     }
   }
   if (table.hasRescued && !before?.hasRescued) await addRescuedColumn(database, table.name);
+  if (added.length > 0) await recordColumns(database, table, added, incoming);
+}
+
+/** Names and comments of new columns, in few statements: a first load makes a hundred tables. */
+async function recordColumns(
+  database: Database,
+  table: EventTable,
+  added: readonly EventColumn[],
+  incoming: readonly IncomingSchema[],
+): Promise<void> {
+  const rows = added.map(({ name, field }) => ({ field_name: field, column_name: name }));
+  await database.run(
+    `insert into ops.event_columns by name
+     select $1 as event_type, unnest(from_json($2, '[{"field_name":"VARCHAR","column_name":"VARCHAR"}]'),
+       recursive := true)`,
+    [table.eventType, JSON.stringify(rows)],
+  );
   const docs = docsByField(table.eventType, incoming);
-  for (const { name, field } of added) {
-    await database.run('insert into ops.event_columns values (?, ?, ?)', [
-      table.eventType,
-      field,
-      name,
-    ]);
-    await commentOn(database, `column ${target}.${quoteIdentifier(name)}`, docs.get(field));
-  }
+  const comments = added.flatMap(({ name, field }) => {
+    const doc = docs.get(field);
+    if (doc === undefined) return [];
+    const column = `events.${quoteIdentifier(table.name)}.${quoteIdentifier(name)}`;
+    return [`comment on column ${column} is ${quoteLiteral(doc)}`];
+  });
+  if (comments.length > 0) await database.run(comments.join('; '));
 }
 
 async function widenColumn(
