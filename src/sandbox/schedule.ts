@@ -1,0 +1,203 @@
+/**
+ * What is told when: how many events by the end of each hour, and which journeys in an hour.
+ *
+ * Day and night differ. Journeys that give few events are told in a few hours only, because an hour and
+ * an event type make an object, and a small bucket would otherwise consist of objects with one event.
+ * Under a filter only journeys count that hold a wanted type; where the wanted type is not what the
+ * journey begins with, its steps are made to lead there.
+ */
+
+import type { Draw } from './world/draw.ts';
+import { mix, saltOf } from './world/draw.ts';
+import { findPath, type Journey, listJourneyEvents, type Step } from './world/journey.ts';
+import { JOURNEYS } from './world/journeys.ts';
+
+/** A journey to tell, with the steps that must happen. */
+export interface PlannedStory {
+  readonly journey: Journey;
+  readonly path: readonly Step[];
+}
+
+/** A story that holds one event type for certain. */
+export interface Showcase extends PlannedStory {
+  readonly eventType: string;
+}
+
+export interface Schedule {
+  /** Distinct events told by the end of the n-th hour; all of them at the end of the last. */
+  countUntil(hourIndex: number): number;
+  /** Undefined when nothing that is wanted can happen in that hour. */
+  pickStory(draw: Draw, hourIndex: number): PlannedStory | undefined;
+  /** One for each wanted event type, the most important first. */
+  readonly showcases: readonly Showcase[];
+  /** Whether a step, or anything that may follow, is a wanted event or changes a person. */
+  isInteresting(step: Step): boolean;
+  /** Whether this journey is told in the n-th hour. */
+  isTold(journey: Journey, hourIndex: number): boolean;
+}
+
+export interface ScheduleRequest {
+  readonly events: number;
+  readonly hours: number;
+  /** UTC hour of the day, 0 to 23, of the first hour. */
+  readonly firstHourOfDay: number;
+  readonly isFiltered: boolean;
+  /** Wanted, and existing in the n-th hour. */
+  readonly canHappen: (eventType: string, hourIndex: number) => boolean;
+}
+
+/** Share of a day's events in each UTC hour: the people live around the world, most in the Americas. */
+const HOUR_WEIGHTS = [
+  5, 4.5, 4, 3.2, 2.6, 2.2, 2.2, 2.8, 3.2, 3.4, 3.6, 4, 4.8, 5.2, 5.4, 5.4, 5.2, 5, 5, 5.2, 5.4,
+  5.6, 5.6, 5.4,
+] as const;
+
+/** A small bucket's objects should hold about so many events. */
+const EVENTS_PER_SMALL_OBJECT = 50;
+/** Events in an average story, to turn stories into events; measured. */
+const EVENTS_PER_STORY = 3;
+
+interface Choice extends PlannedStory {
+  readonly weight: number;
+}
+
+export function createSchedule(request: ScheduleRequest): Schedule {
+  const { hours, events, canHappen, isFiltered } = request;
+  const totalWeight = JOURNEYS.reduce((sum, journey) => sum + journey.weight, 0);
+  const toldHours = new Map(
+    JOURNEYS.map((journey) => {
+      const types = listJourneyEvents(journey).size;
+      const expected = (events * journey.weight) / totalWeight / EVENTS_PER_STORY;
+      const wanted = Math.ceil((expected * EVENTS_PER_STORY) / types / EVENTS_PER_SMALL_OBJECT);
+      return [journey, Math.min(hours, Math.max(1, wanted))];
+    }),
+  );
+
+  const isTold = (journey: Journey, hourIndex: number): boolean => {
+    const told = toldHours.get(journey) ?? hours;
+    const shifted = hourIndex + (mix(saltOf(journey.name), 1) % hours);
+    return Math.floor(((shifted + 1) * told) / hours) > Math.floor((shifted * told) / hours);
+  };
+
+  const listChoices = (hourIndex: number): readonly Choice[] => {
+    const possible = JOURNEYS.flatMap((journey) => {
+      const wanted = [...listJourneyEvents(journey)].filter((type) => canHappen(type, hourIndex));
+      if (wanted.length === 0) return [];
+      // A journey of few hours makes up for it in these.
+      const weight = (journey.weight * hours) / (toldHours.get(journey) ?? hours);
+      return planStories(journey, wanted, isFiltered, weight);
+    });
+    const told = possible.filter(({ journey }) => isTold(journey, hourIndex));
+    return told.length > 0 ? told : possible;
+  };
+
+  const cumulated = cumulateHours(request);
+  const showcases = listShowcases(canHappen, hours);
+  let choices: readonly Choice[] = [];
+  let choicesHour = -1;
+
+  return {
+    countUntil: (hourIndex) => cumulated[hourIndex] ?? events,
+    pickStory(draw, hourIndex) {
+      if (hourIndex !== choicesHour) choices = listChoices(hourIndex);
+      choicesHour = hourIndex;
+      return pickChoice(draw, choices);
+    },
+    showcases,
+    isInteresting: createInterest(new Set(showcases.map(({ eventType }) => eventType))),
+    isTold,
+  };
+}
+
+/** The ways to tell this journey: freely if it then begins with a wanted event, else to each of them. */
+function planStories(
+  journey: Journey,
+  wanted: readonly string[],
+  isFiltered: boolean,
+  weight: number,
+): readonly Choice[] {
+  if (!isFiltered || wanted.some((type) => beginsWith(journey, type))) {
+    return [{ journey, path: [], weight }];
+  }
+  // Ten other journeys may lead there too, but by long ways.
+  const nearest = wanted.filter((type) => findShortest(type)?.journey === journey);
+  return nearest.map((type) => ({
+    journey,
+    path: findPath(journey, type) ?? [],
+    weight: weight / nearest.length,
+  }));
+}
+
+/** The journey with the fewest steps to this event type. */
+function findShortest(eventType: string): PlannedStory | undefined {
+  let shortest: PlannedStory | undefined;
+  for (const journey of JOURNEYS) {
+    const path = findPath(journey, eventType);
+    if (path !== undefined && path.length < (shortest?.path.length ?? Number.POSITIVE_INFINITY)) {
+      shortest = { journey, path };
+    }
+  }
+  return shortest;
+}
+
+/** Whether most stories of the journey begin with this event. */
+function beginsWith(journey: Journey, eventType: string): boolean {
+  const path = findPath(journey, eventType) ?? [];
+  const isFirst = path.filter((step) => step.event !== undefined).length === 1;
+  return isFirst && path.every((step) => (step.chance ?? 1) > 0.5);
+}
+
+function listShowcases(
+  canHappen: ScheduleRequest['canHappen'],
+  hours: number,
+): readonly Showcase[] {
+  const everyHour = Array.from({ length: hours }, (_, hour) => hour);
+  const types = new Set(JOURNEYS.flatMap((journey) => [...listJourneyEvents(journey)]));
+  return [...types].flatMap((eventType) => {
+    const shortest = findShortest(eventType);
+    const exists = everyHour.some((hour) => canHappen(eventType, hour));
+    return shortest !== undefined && exists ? [{ eventType, ...shortest }] : [];
+  });
+}
+
+/** Answers once for each step; steps are shared between journeys. */
+function createInterest(wanted: ReadonlySet<string>): (step: Step) => boolean {
+  const known = new Map<Step, boolean>();
+  const isInteresting = (step: Step): boolean => {
+    let answer = known.get(step);
+    if (answer === undefined) {
+      answer =
+        step.effect !== undefined ||
+        (step.event !== undefined && wanted.has(step.event)) ||
+        [...(step.leadsTo ?? []), ...(step.leadsToOneOf ?? [])].some(isInteresting);
+      known.set(step, answer);
+    }
+    return answer;
+  };
+  return isInteresting;
+}
+
+function cumulateHours({ events, hours, firstHourOfDay, canHappen }: ScheduleRequest): number[] {
+  const types = new Set(JOURNEYS.flatMap((journey) => [...listJourneyEvents(journey)]));
+  const weights = Array.from({ length: hours }, (_, hour): number =>
+    [...types].some((type) => canHappen(type, hour))
+      ? (HOUR_WEIGHTS[(firstHourOfDay + hour) % 24] ?? 1)
+      : 0,
+  );
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  let sum = 0;
+  return weights.map((weight) => {
+    sum += weight;
+    return Math.round((events * sum) / total);
+  });
+}
+
+function pickChoice(draw: Draw, choices: readonly Choice[]): PlannedStory | undefined {
+  const total = choices.reduce((sum, choice) => sum + choice.weight, 0);
+  let rest = draw.share() * total;
+  for (const choice of choices) {
+    rest -= choice.weight;
+    if (rest < 0) return choice;
+  }
+  return choices[0];
+}
