@@ -17,3 +17,9 @@ export function parseHour(text: string): Date {
   if (match !== null && isReal) return instant;
   throw new InvalidArgumentError('Expected a UTC hour such as 2026-09-30T12 or 2026-09-30.');
 }
+
+/** Any number that is not negative; the range is its reader's business. */
+export function parseNumber(text: string): number {
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Expected a number.');
+}

@@ -8,7 +8,9 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { CurrentsError } from '../errors.ts';
 import { describeCommand } from './command-help.ts';
+import { addDemoCommand } from './commands/demo.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
+import { addGenerateCommand } from './commands/generate.ts';
 import { addIngestCommand } from './commands/ingest.ts';
 import { addInitCommand } from './commands/init.ts';
 import { addObjectsCommand } from './commands/objects.ts';
@@ -17,6 +19,7 @@ import { addQuarantineCommand } from './commands/quarantine.ts';
 import { addQueryCommand } from './commands/query.ts';
 import { addSchemasCommand } from './commands/schemas.ts';
 import { addStatusCommand } from './commands/status.ts';
+import { addWatchCommand } from './commands/watch.ts';
 import { EXIT_CODES, type ExitCode, exitCodeOf } from './exit-codes.ts';
 import { toCurrentsError, writeError } from './output.ts';
 import { Session } from './session.ts';
@@ -57,12 +60,15 @@ export function buildProgram(session: Session): Command {
   addInitCommand(program);
   addDoctorCommand(program, session);
   addIngestCommand(program, session);
+  addWatchCommand(program, session);
   addStatusCommand(program, session);
   addObjectsCommand(program, session);
   addQuarantineCommand(program, session);
   addQueryCommand(program, session);
   addPublishCommand(program, session);
   addSchemasCommand(program, session);
+  addGenerateCommand(program, session);
+  addDemoCommand(program, session);
   return program;
 }
 

@@ -30,7 +30,7 @@ export function addSchemasCommand(program: Command, session: Session): void {
   describeCommand(
     schemas.command('diff <type> <from> <to>'),
     'Shows what changed between two releases.',
-    'currents schemas diff users.messages.email.Open v1 v12',
+    'currents schemas diff users.messages.email.Click v1 v10',
   ).action(session.action(diffTwoSchemas));
 }
 
