@@ -1,0 +1,93 @@
+/**
+ * What the library offers. Everything that is not here is private and may change in any release.
+ *
+ * Nothing here prints, exits or reads the environment, except loadConfig, which reads the environment
+ * unless it is given one. Every error is a CurrentsError.
+ */
+
+export {
+  type AvroType,
+  type Field,
+  formatTypeName,
+  parseAvroSchema,
+  type RecordType,
+  type WriterSchema,
+} from './avro/avro-schema.ts';
+export {
+  type Block,
+  type Container,
+  type ContainerLimits,
+  openContainer,
+} from './avro/container-reader.ts';
+export { type CodecName, type WriteOptions, writeContainer } from './avro/container-writer.ts';
+export { type ColumnReader, createColumnReader, verifyContainer } from './avro/record-decoder.ts';
+export { describeChange, diffSchemas, type FieldChange } from './avro/schema-diff.ts';
+export {
+  findByFingerprint,
+  findKnownSchema,
+  type KnownSchema,
+  listEventTypes,
+  listKnownSchemas,
+} from './avro/schema-registry.ts';
+export {
+  type Config,
+  type ConfigSources,
+  type LoadConfig,
+  loadConfig,
+  type SourceConfig,
+} from './config.ts';
+export {
+  formatObjectKey,
+  type KeyLayout,
+  type ObjectKey,
+  parseObjectKey,
+} from './discovery/object-key.ts';
+export type {
+  FetchedObject,
+  ListedObject,
+  ListOptions,
+  ObjectStore,
+} from './discovery/object-store.ts';
+export { openStore } from './discovery/open-store.ts';
+export type { S3Settings } from './discovery/s3-bucket.ts';
+export { type Check, runChecks } from './doctor.ts';
+export {
+  CurrentsError,
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorContext,
+  isTransient,
+} from './errors.ts';
+export { createLogger, type Logger, type LoggerOptions, silentLogger } from './logger.ts';
+export {
+  findObject,
+  type LedgerObject,
+  listObjects,
+  listQuarantine,
+  type ObjectFilter,
+  type QuarantinedObject,
+} from './object-report.ts';
+export {
+  type CycleHooks,
+  type CycleOptions,
+  type CycleProgress,
+  type IngestResult,
+  openSource,
+  openWarehouse,
+  runCycle,
+} from './pipeline.ts';
+export { type WatchHooks, type WatchSummary, watch } from './poller.ts';
+export { type GeneratedSummary, generateBucket } from './sandbox/generate-bucket.ts';
+export type { GenerateOptions } from './sandbox/generate-options.ts';
+export { buildSettingsJsonSchema, SETTINGS, type Setting } from './settings.ts';
+export { type EventTypeStatus, type RunSummary, readStatus, type Status } from './status.ts';
+export { Database, type OpenOptions } from './warehouse/database.ts';
+export { requeueObjects } from './warehouse/object-ledger.ts';
+export { type Published, type PublishOptions, publishDatabase } from './warehouse/publish.ts';
+export {
+  exportParquet,
+  formatQuery,
+  type QueryTable,
+  readQuery,
+  type TextFormat,
+} from './warehouse/query.ts';
