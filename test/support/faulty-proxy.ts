@@ -15,6 +15,7 @@ import {
 } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createRandom } from './seeded-random.ts';
 
 /** What happens to an answer. */
 export const FAULTS = {
@@ -37,6 +38,8 @@ export interface FaultyProxyOptions {
   readonly seed: number;
   /** Share of the requests that meet each fault, from 0 to 1; together at most 1. */
   readonly rates: Partial<Readonly<Record<Fault, number>>>;
+  /** Added to every answer that comes through: what the server behind does not say. */
+  readonly answerHeaders?: Readonly<Record<string, string>>;
 }
 
 export interface FaultyProxy {
@@ -60,7 +63,7 @@ export async function startFaultyProxy(options: FaultyProxyOptions): Promise<Fau
     const chance = random();
     const position = random();
     const fault = drawFault(options.rates, chance);
-    answer(request, response, options.upstream, fault, position)
+    answer(request, response, options, fault, position)
       .then((inflicted) => {
         if (inflicted !== undefined) faultCounts[inflicted]++;
       })
@@ -89,7 +92,7 @@ export async function startFaultyProxy(options: FaultyProxyOptions): Promise<Fau
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  upstream: string,
+  { upstream, answerHeaders }: FaultyProxyOptions,
   fault: Fault | undefined,
   position: number,
 ): Promise<Fault | undefined> {
@@ -120,7 +123,7 @@ async function answer(
   const [received] = (await once(forwarded, 'response')) as [IncomingMessage];
   const body = await buffer(received);
   const status = received.statusCode ?? 502;
-  const headers = { ...received.headers };
+  const headers = { ...received.headers, ...answerHeaders };
   delete headers['transfer-encoding'];
   delete headers.connection;
   const head = (sizeBytes: number): ServerResponse =>
@@ -185,15 +188,4 @@ function drawFault(rates: FaultyProxyOptions['rates'], chance: number): Fault | 
     if (chance < threshold) return fault;
   }
   return undefined;
-}
-
-/** Mulberry32: numbers from 0 up to 1, the same for the same seed. */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
