@@ -121,12 +121,12 @@ class SchemaWriter {
       case 'enum':
         return 'int';
       case 'fixed': {
-        // avsc refuses a fixed of no bytes; null has as many.
-        if (type.size === 0) return 'null';
         const known = this.#names.get(type);
         if (known !== undefined) return known;
         const name = this.#makeName();
         this.#names.set(type, name);
+        // avsc refuses a fixed of no bytes; an empty record has as many.
+        if (type.size === 0) return { type: 'record', name, fields: [] };
         return { type: 'fixed', name, size: type.size };
       }
       case 'array':
