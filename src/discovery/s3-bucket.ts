@@ -41,6 +41,8 @@ export interface S3Settings {
   readonly requesterPays?: boolean;
   /** First attempt included. Default 6: with the waits between them, about ten seconds of trouble. */
   readonly maxAttempts?: number;
+  /** Before the second attempt; doubles with each, up to a hundredfold, and is stretched by chance. Default 200. */
+  readonly retryWaitMs?: number;
   /** Default 10 seconds. */
   readonly connectTimeoutMs?: number;
   /** Longest silence within a request, while waiting for the answer or within it. Default 30 seconds. */
@@ -53,8 +55,8 @@ export interface S3Settings {
 const KEYS_PER_PAGE = 1000;
 
 const DEFAULT_ATTEMPTS = 6;
-const FIRST_WAIT_MS = 200; // doubles with each attempt, and is stretched by up to as much again
-const MAX_WAIT_MS = 20_000;
+const DEFAULT_RETRY_WAIT_MS = 200;
+const LONGEST_WAIT_FACTOR = 100;
 
 const SILENT = { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore };
 
@@ -105,9 +107,17 @@ class S3Bucket implements ObjectStore {
   }
 
   async fetch(object: ListedObject, signal?: AbortSignal): Promise<FetchedObject> {
-    return this.#request(this.#attemptOf('read', object.key), signal, (connection, watch) =>
-      this.#fetchOnce(object, connection, watch),
-    );
+    const attempt = this.#attemptOf('read', object.key);
+    try {
+      return await this.#request(attempt, signal, (connection, watch) =>
+        this.#fetchOnce(object, connection, watch),
+      );
+    } catch (error) {
+      // S3 hides that a key is gone from those who may list only a prefix: 403 instead of 404.
+      const isDenied = error instanceof CurrentsError && error.code === 'SOURCE_ACCESS_DENIED';
+      if (isDenied && (await this.#isGone(object.key, signal))) throw gone(attempt, error);
+      throw error;
+    }
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
@@ -129,6 +139,16 @@ class S3Bucket implements ObjectStore {
     // A connection that failed to open has nothing to close, and its error went to who asked for it.
     this.#client?.then(({ client }) => client.destroy()).catch(ignore);
     this.#client = undefined;
+  }
+
+  /** Whether a listing no longer has the key; false as well when it cannot be listed. */
+  async #isGone(key: string, signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      const { value } = await this.list({ prefix: key, ...(signal && { signal }) }).next();
+      return value?.[0]?.key !== key; // of all keys that begin with it, the key itself is the first
+    } catch {
+      return false; // the refusal of the download says what is wrong
+    }
   }
 
   async *#listPages(options: ListOptions & { delimiter?: string }): AsyncGenerator<FolderListing> {
@@ -209,7 +229,11 @@ class S3Bucket implements ObjectStore {
     signal: AbortSignal | undefined,
     send: (connection: Connection, watch: StallWatch) => Promise<T>,
   ): Promise<T> {
-    const { stallTimeoutMs = 30_000, maxAttempts = DEFAULT_ATTEMPTS } = this.#settings;
+    const {
+      stallTimeoutMs = 30_000,
+      maxAttempts = DEFAULT_ATTEMPTS,
+      retryWaitMs = DEFAULT_RETRY_WAIT_MS,
+    } = this.#settings;
     const tryOnce = async (): Promise<T> => {
       const watch = startStallWatch(stallTimeoutMs, signal);
       try {
@@ -226,8 +250,8 @@ class S3Bucket implements ObjectStore {
     try {
       return await pRetry(tryOnce, {
         retries: maxAttempts - 1,
-        minTimeout: FIRST_WAIT_MS,
-        maxTimeout: MAX_WAIT_MS,
+        minTimeout: retryWaitMs,
+        maxTimeout: retryWaitMs * LONGEST_WAIT_FACTOR,
         randomize: true,
         shouldRetry: ({ error }) => !signal?.aborted && isTransient(error),
         ...(signal && { signal }),
@@ -340,6 +364,15 @@ function wrongBytes(url: string, found: string): CurrentsError {
     code: 'OBJECT_INCOMPLETE',
     transient: true,
     message: `cannot read ${url}: ${found}`,
+  });
+}
+
+function gone({ url, bucket, key }: S3Attempt, cause: CurrentsError): CurrentsError {
+  return new CurrentsError({
+    code: 'OBJECT_MISSING',
+    message: `cannot read ${url}: the object is gone (it was there when it was listed)`,
+    context: { source: `s3://${bucket}`, ...(key !== undefined && { key }) },
+    cause,
   });
 }
 

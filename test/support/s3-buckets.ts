@@ -1,7 +1,7 @@
 /**
  * Buckets on the test server: make one with a name of its own, fill it, overwrite and delete in it.
- * Also says how our own code gets there: settings for `openStore`, and the environment that gives the
- * SDK's credential chain something to find.
+ * Also says how our own code gets there: settings for `openStore`, and an environment in which the SDK's
+ * credential chain finds something.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -15,8 +15,8 @@ import pMap from 'p-map';
 import type { S3Settings } from '../../src/discovery/s3-bucket.ts';
 import { TEST_CREDENTIALS } from './s3-server.ts';
 
-/** For child processes and for the SDK in this one; no test may find real credentials. */
-export const TEST_S3_ENVIRONMENT = {
+/** For the SDK in this process and in those it starts; no test may find real credentials. */
+const TEST_S3_ENVIRONMENT = {
   AWS_ACCESS_KEY_ID: TEST_CREDENTIALS.accessKeyId,
   AWS_SECRET_ACCESS_KEY: TEST_CREDENTIALS.secretAccessKey,
   AWS_REGION: 'us-east-1',
@@ -34,13 +34,14 @@ export interface TestBucket {
   close(): void;
 }
 
+/** An empty bucket with a name of its own. Also puts test credentials into the environment. */
 export async function createTestBucket(endpoint: string): Promise<TestBucket> {
   Object.assign(process.env, TEST_S3_ENVIRONMENT);
   const name = `currents-${randomBytes(6).toString('hex')}`;
   const client = new S3Client({ endpoint, forcePathStyle: true, region: 'us-east-1' });
   await client.send(new CreateBucketCommand({ Bucket: name }));
   const put = async (key: string, body: Uint8Array | string): Promise<void> => {
-    await client.send(new PutObjectCommand({ Bucket: name, Key: key, Body: body }));
+    await client.send(new PutObjectCommand({ Bucket: name, Key: key, Body: Buffer.from(body) }));
   };
   return {
     name,

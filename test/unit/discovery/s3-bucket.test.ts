@@ -145,6 +145,25 @@ describe('fetch', () => {
     expect(endless.destroyed).toBe(true);
   });
 
+  it('tells a missing object from a missing right, both of which S3 may answer with 403', async () => {
+    s3.on(GetObjectCommand).rejects(Object.assign(new Error(), { name: 'AccessDenied' }));
+    const neighbour = { Key: 'k2', ETag: '"e"', Size: 1 };
+    s3.on(ListObjectsV2Command).resolvesOnce({ IsTruncated: false, Contents: [neighbour] });
+    await expect(aBucket().fetch(anObject('hello'))).rejects.toMatchObject({
+      code: 'OBJECT_MISSING',
+      context: { source: 's3://acme', key: 'k' },
+    });
+    const contents = [{ Key: 'k', ETag: '"e"', Size: 1 }, neighbour];
+    s3.on(ListObjectsV2Command).resolvesOnce({ IsTruncated: false, Contents: contents });
+    await expect(aBucket().fetch(anObject('hello'))).rejects.toMatchObject({
+      code: 'SOURCE_ACCESS_DENIED',
+    });
+    s3.on(ListObjectsV2Command).rejects(Object.assign(new Error(), { name: 'AccessDenied' }));
+    await expect(aBucket().fetch(anObject('hello'))).rejects.toMatchObject({
+      code: 'SOURCE_ACCESS_DENIED',
+    });
+  });
+
   it('says how to restore an archived object', async () => {
     s3.on(GetObjectCommand).rejects(Object.assign(new Error(), { name: 'InvalidObjectState' }));
     await expect(aBucket().fetch(anObject('hello'))).rejects.toMatchObject({
