@@ -16,13 +16,15 @@ export const ERROR_CODES = {
   SOURCE_UNAVAILABLE: 'nobody: the store did not answer as it should; the next run tries again',
   OBJECT_MISSING: 'nobody: the object was deleted between listing and download',
   OBJECT_ARCHIVED: 'the operator: the object has to be restored from cold storage first',
-  OBJECT_INCOMPLETE: 'nobody: fewer, more or other bytes arrived than announced; the next run tries again',
+  OBJECT_INCOMPLETE:
+    'nobody: fewer, more or other bytes arrived than announced; the next run tries again',
   OBJECT_TOO_LARGE: 'the operator: the object is above a limit in the settings',
   CONTAINER_INVALID: 'the sender: not a sound Avro object container file',
   CODEC_UNSUPPORTED: 'the sender: a compression codec that we do not read',
   SCHEMA_INVALID: 'the sender: the schema in the header is not a valid Avro schema',
   RECORD_INVALID: 'the sender: bytes that do not fit the schema in the header',
-  SCHEMA_CHANGE_REFUSED: 'the operator: schemaChanges is freeze and the object brings something new',
+  SCHEMA_CHANGE_REFUSED:
+    'the operator: schemaChanges is freeze and the object brings something new',
   SCHEMA_UNKNOWN: 'the caller: no such event type or version',
   OBJECT_UNKNOWN: 'the caller: no such object in the ledger',
   DATABASE_BUSY: 'the operator: another process holds the database',

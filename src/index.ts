@@ -58,6 +58,7 @@ export {
   type ErrorContext,
   isTransient,
 } from './errors.ts';
+export type { IngestResult } from './ingest-result.ts';
 export { createLogger, type Logger, type LoggerOptions, silentLogger } from './logger.ts';
 export {
   findObject,
@@ -71,7 +72,6 @@ export {
   type CycleHooks,
   type CycleOptions,
   type CycleProgress,
-  type IngestResult,
   openSource,
   openWarehouse,
   runCycle,

@@ -19,6 +19,7 @@ import type { Logger } from './logger.ts';
 import type { Database } from './warehouse/database.ts';
 import type { BatchLoader, OpenedObject } from './warehouse/load-batch.ts';
 import {
+  countPending,
   listPending,
   noteFetchFailure,
   type PendingFilter,
@@ -52,16 +53,19 @@ const INNER_NAME = /^dataexport\.(?:[^.]+\.)*?inner\.(.+)$/;
 export async function loadPending(input: LoadPendingInput): Promise<void> {
   const { database, filter, signal } = input;
   const failed = new Set<number>();
+  const total = Math.min(
+    await countPending(database, filter),
+    input.limit ?? Number.POSITIVE_INFINITY,
+  );
   let begun = 0;
-  // A second round only comes when an overwritten object makes others wait again.
-  for (;;) {
-    const waiting = await listPending(database, filter);
-    const left = (input.limit ?? Number.POSITIVE_INFINITY) - begun;
-    const round = waiting.filter((object) => !failed.has(object.objectId)).slice(0, left);
-    if (round.length === 0 || signal?.aborted) return;
+  // Page by page until nothing waits; an overwritten object may make loaded ones wait again.
+  while (!signal?.aborted) {
+    const left = input.limit === undefined ? undefined : input.limit - begun;
+    if (left !== undefined && left <= 0) return;
+    const round = await listPending(database, filter, left, failed);
+    if (round.length === 0) return;
     begun += round.length;
-    input.onProgress(begun);
-    await loadRound(input, round, failed, begun);
+    await loadRound(input, round, failed, Math.max(total, begun));
   }
 }
 
@@ -69,13 +73,14 @@ async function loadRound(
   input: LoadPendingInput,
   round: readonly PendingObject[],
   failed: Set<number>,
-  begun: number,
+  total: number,
 ): Promise<void> {
   const { config, signal } = input;
+  input.onProgress(total);
   const groups = planGroups(round, config.load.batchBytes / 2);
   // Its own signal: when loading fails, the download that runs ahead is of no use.
   const downloads = new AbortController();
-  const batch = new Batch(input, begun);
+  const batch = new Batch(input, total);
   let next = download(input, groups[0] ?? [], downloads.signal);
   try {
     for (const index of groups.keys()) {

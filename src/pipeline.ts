@@ -17,11 +17,11 @@ import { type DiscoveredObject, listNewObjects } from './discovery/list-objects.
 import type { ObjectStore } from './discovery/object-store.ts';
 import { openStore } from './discovery/open-store.ts';
 import { CurrentsError } from './errors.ts';
+import { buildResult, type CycleFacts, type IngestResult } from './ingest-result.ts';
 import { loadPending } from './load-pending.ts';
-import { type CycleProblem, type EventTypeCounts, LoadTotals } from './load-totals.ts';
+import { LoadTotals } from './load-totals.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import { Database } from './warehouse/database.ts';
-import type { SchemaChange } from './warehouse/event-tables.ts';
 import { BatchLoader } from './warehouse/load-batch.ts';
 import { migrate } from './warehouse/migrations.ts';
 import {
@@ -32,7 +32,13 @@ import {
   recordListing,
   selectUnknown,
 } from './warehouse/object-ledger.ts';
-import { beginRun, finishRun, noteListed, readLastFullListing } from './warehouse/run-log.ts';
+import {
+  beginRun,
+  finishRun,
+  noteListed,
+  type RunCounts,
+  readLastFullListing,
+} from './warehouse/run-log.ts';
 
 export interface CycleOptions {
   /** List everything, whatever the lookback says. */
@@ -66,44 +72,6 @@ export type CycleProgress =
       readonly events: number;
       readonly bytes: number;
     };
-
-/** What a cycle did; `currents ingest --json` prints it. Fields are only ever added. */
-export interface IngestResult {
-  /** 0 for a dry run, which leaves no trace. */
-  readonly runId: number;
-  readonly source: string;
-  readonly fullListing: boolean;
-  /** Asked to stop before everything was loaded. */
-  readonly interrupted: boolean;
-  readonly objects: {
-    /** New in the ledger. */
-    readonly discovered: number;
-    readonly loaded: number;
-    readonly quarantined: number;
-    /** Listed, and known from before. */
-    readonly unchanged: number;
-    /** Deleted between listing and download. */
-    readonly missing: number;
-    /** In cold storage. */
-    readonly archived: number;
-    /** Could not be downloaded; the next cycle tries again. */
-    readonly failed: number;
-    /** Waiting to be loaded when the cycle ended, the failed ones included. */
-    readonly pending: number;
-  };
-  readonly events: {
-    readonly read: number;
-    readonly loaded: number;
-    readonly duplicates: number;
-  };
-  /** Downloaded, as they lie in the bucket. */
-  readonly bytes: number;
-  readonly seconds: number;
-  readonly eventTypes: Readonly<Record<string, EventTypeCounts>>;
-  readonly schemaChanges: readonly SchemaChange[];
-  /** The first failures of each kind, for people; all of them are in the ledger. */
-  readonly problems: readonly CycleProblem[];
-}
 
 /** In a dry run, objects whose event type only their header tells. */
 const UNKNOWN_TYPE = 'unknown until read';
@@ -191,7 +159,7 @@ async function recordAndLoad(
   const runId = await beginRun(database, cycle.source, full && isWhole, cycle.startedAt);
   const listing = { discovered: 0, unchanged: 0 };
   const totals = new LoadTotals();
-  let failure: unknown;
+  let stopped = false;
   try {
     for await (const portion of portions) {
       const count = await recordListing(database, store.name, portion, now(), full);
@@ -199,64 +167,74 @@ async function recordAndLoad(
       listing.unchanged += count.unchanged;
     }
     await noteListed(database, runId, now());
-    const loader = new BatchLoader(database, {
-      source: store.name,
-      runId,
-      schemaChanges: config.schemaChanges,
-      now,
-    });
-    await loadPending({
-      database,
-      store,
-      loader,
-      runId,
-      totals,
-      filter: pendingFilter(cycle),
-      limit: options.limit,
-      config,
-      logger,
-      now,
-      signal: hooks.signal,
-      onProgress: (totalObjects) =>
-        hooks.onProgress?.({
-          phase: 'loading',
-          objects: totals.loaded,
-          totalObjects,
-          events: totals.read,
-          bytes: totals.bytes,
-        }),
-    });
+    await loadAll(cycle, database, runId, totals);
   } catch (error) {
-    failure = error;
+    stopped = error instanceof CurrentsError && error.code === 'INTERRUPTED';
+    if (!stopped) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const counts = countRun(listing, totals);
+      // A database that is broken or full can not take this note either; the error itself matters.
+      await finishRun(database, runId, 'failed', counts, now(), reason).catch(() => undefined);
+      throw error;
+    }
   }
-  const interrupted = hooks.signal?.aborted ?? false;
-  const pending = await countPending(database, store.name);
-  const result = buildResult(cycle, runId, listing, totals, pending, interrupted);
-  const status = interrupted ? 'interrupted' : failure === undefined ? 'succeeded' : 'failed';
-  await finishRun(
-    database,
-    runId,
-    status,
-    {
-      ...listing,
-      loaded: totals.loaded,
-      quarantined: totals.quarantined,
-      eventsRead: totals.read,
-      eventsLoaded: totals.read - totals.duplicates,
-      eventsDuplicate: totals.duplicates,
-      bytes: totals.bytes,
-    },
-    now(),
-    failure instanceof Error ? failure.message : undefined,
-  );
-  if (failure !== undefined && !isInterruption(failure)) throw failure;
+  const pending = await countPending(database, { source: store.name });
+  const interrupted = stopped || (hooks.signal?.aborted === true && pending > totals.failed);
+  const status = interrupted ? 'interrupted' : 'succeeded';
+  await finishRun(database, runId, status, countRun(listing, totals), now());
+  const result = finish(cycle, { runId, ...listing, totals, pending, interrupted });
   const { objects, events, bytes, seconds } = result;
   logger.info({ runId, objects, events, bytes, seconds }, 'cycle finished');
   return result;
 }
 
-function isInterruption(error: unknown): boolean {
-  return error instanceof CurrentsError && error.code === 'INTERRUPTED';
+async function loadAll(cycle: Cycle, database: Database, runId: number, totals: LoadTotals) {
+  const { config, options, hooks, now, store } = cycle;
+  const { schemaChanges } = config;
+  await loadPending({
+    database,
+    store,
+    loader: new BatchLoader(database, { source: store.name, runId, schemaChanges, now }),
+    runId,
+    totals,
+    filter: pendingFilter(cycle),
+    limit: options.limit,
+    config,
+    logger: hooks.logger ?? silentLogger,
+    now,
+    signal: hooks.signal,
+    onProgress: (totalObjects) =>
+      hooks.onProgress?.({
+        phase: 'loading',
+        objects: totals.loaded,
+        totalObjects,
+        events: totals.read,
+        bytes: totals.bytes,
+      }),
+  });
+}
+
+function countRun(
+  listing: { readonly discovered: number; readonly unchanged: number },
+  totals: LoadTotals,
+): RunCounts {
+  return {
+    ...listing,
+    loaded: totals.loaded,
+    quarantined: totals.quarantined,
+    eventsRead: totals.read,
+    eventsLoaded: totals.read - totals.duplicates,
+    eventsDuplicate: totals.duplicates,
+    bytes: totals.bytes,
+  };
+}
+
+function finish(
+  { source, full, startedAt, now }: Cycle,
+  facts: Omit<CycleFacts, 'source' | 'fullListing' | 'seconds'>,
+): IngestResult {
+  const seconds = (now().getTime() - startedAt.getTime()) / 1000;
+  return buildResult({ ...facts, source, fullListing: full, seconds });
 }
 
 async function reportDryRun(
@@ -275,12 +253,14 @@ async function reportDryRun(
       totals.countObject(object.eventType ?? UNKNOWN_TYPE, 0, 0);
     }
   }
-  const waiting = database ? await listPending(database, pendingFilter(cycle)) : [];
+  const { limit } = cycle.options;
+  const waiting = database ? await listPending(database, pendingFilter(cycle), limit) : [];
   for (const object of waiting) {
     totals.bytes += object.sizeBytes;
     totals.countObject(object.eventType ?? 'unknown until read', 0, 0);
   }
-  return buildResult(cycle, 0, listing, totals, waiting.length + listing.discovered, false);
+  const pending = waiting.length + listing.discovered;
+  return finish(cycle, { runId: 0, ...listing, totals, pending, interrupted: false });
 }
 
 function pendingFilter({ config, options, store }: Cycle): PendingFilter {
@@ -295,41 +275,6 @@ function pendingFilter({ config, options, store }: Cycle): PendingFilter {
 
 function pickHours({ since, until }: CycleOptions) {
   return { ...(since ? { since } : {}), ...(until ? { until } : {}) };
-}
-
-function buildResult(
-  cycle: Cycle,
-  runId: number,
-  listing: { readonly discovered: number; readonly unchanged: number },
-  totals: LoadTotals,
-  pending: number,
-  interrupted: boolean,
-): IngestResult {
-  return {
-    runId,
-    source: cycle.source,
-    fullListing: cycle.full,
-    interrupted,
-    objects: {
-      ...listing,
-      loaded: totals.loaded,
-      quarantined: totals.quarantined,
-      missing: totals.missing,
-      archived: totals.archived,
-      failed: totals.failed,
-      pending,
-    },
-    events: {
-      read: totals.read,
-      loaded: totals.read - totals.duplicates,
-      duplicates: totals.duplicates,
-    },
-    bytes: totals.bytes,
-    seconds: (cycle.now().getTime() - cycle.startedAt.getTime()) / 1000,
-    eventTypes: Object.fromEntries([...totals.byType].sort(([a], [b]) => (a < b ? -1 : 1))),
-    schemaChanges: totals.schemaChanges,
-    problems: totals.problems,
-  };
 }
 
 /**

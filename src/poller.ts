@@ -14,8 +14,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from './config.ts';
 import { CurrentsError, isTransient } from './errors.ts';
+import type { IngestResult } from './ingest-result.ts';
 import { silentLogger } from './logger.ts';
-import { type CycleHooks, type CycleOptions, type IngestResult, runCycle } from './pipeline.ts';
+import { type CycleHooks, type CycleOptions, runCycle } from './pipeline.ts';
 import { publishDatabase } from './warehouse/publish.ts';
 
 export interface WatchHooks extends CycleHooks {

@@ -1,5 +1,5 @@
 /** What a cycle did → text for people, and the exit code that a scheduler acts on. */
-import type { IngestResult } from '../pipeline.ts';
+import type { IngestResult } from '../ingest-result.ts';
 import { formatSize } from '../quantity.ts';
 import { EXIT_CODES, type ExitCode } from './exit-codes.ts';
 import { formatCount, formatTable, showControls } from './output.ts';

@@ -137,20 +137,17 @@ export async function selectUnknown(
   return page.filter((object) => !names.has(`${object.etag} ${object.key}`));
 }
 
-/** How many objects of a source wait, whatever their event type. */
-export async function countPending(database: Database, source: string): Promise<number> {
+/** How many objects wait. */
+export async function countPending(database: Database, filter: PendingFilter): Promise<number> {
+  const { conditions, values } = await selectPending(database, filter);
   const { count } = await database.row<{ count: number }>(
-    "select count(*)::integer as count from ops.objects where source = ? and status = 'discovered'",
-    [source],
+    `select count(*)::integer as count from ops.objects where ${conditions.join(' and ')}`,
+    values,
   );
   return count;
 }
 
-/** Objects that wait, in the order in which they are to be loaded: by event type, oldest first. */
-export async function listPending(
-  database: Database,
-  filter: PendingFilter,
-): Promise<readonly PendingObject[]> {
+async function selectPending(database: Database, filter: PendingFilter) {
   const conditions = ["status = 'discovered'", 'source = ?'];
   const values: BoundValue[] = [filter.source];
   if (filter.since) {
@@ -161,6 +158,35 @@ export async function listPending(
     conditions.push('hour < ?::timestamp');
     values.push(filter.until.toISOString());
   }
+  if (filter.matchesEventType) {
+    const types = await database.rows<{ event_type: string }>(
+      `select distinct event_type from ops.objects
+       where status = 'discovered' and event_type is not null`,
+    );
+    const wanted = types.map((row) => row.event_type).filter(filter.matchesEventType);
+    conditions.push(`event_type in (select unnest(from_json(?, '["VARCHAR"]')))`);
+    values.push(JSON.stringify(wanted));
+  }
+  return { conditions, values };
+}
+
+/** A backlog may be a million objects: they are taken up in pages of this size. */
+const PENDING_PAGE = 20_000;
+
+/**
+ * The next objects that wait, in the order in which they are to be loaded: by event type, oldest first.
+ *
+ * @param limit at most so many; a page in any case
+ * @param except objects to leave out: those that could not be downloaded a moment ago
+ */
+export async function listPending(
+  database: Database,
+  filter: PendingFilter,
+  limit = PENDING_PAGE,
+  except: ReadonlySet<number> = new Set(),
+): Promise<readonly PendingObject[]> {
+  const { conditions, values } = await selectPending(database, filter);
+  if (except.size > 0) conditions.push(`object_id not in (${[...except].join(', ')})`);
   const rows = await database.rows<{
     object_id: number;
     key: string;
@@ -172,21 +198,19 @@ export async function listPending(
   }>(
     `select object_id::double as object_id, key, etag, size_bytes::double as size_bytes,
        last_modified, event_type, schema_version
-     from ops.objects where ${conditions.join(' and ')} order by event_type nulls last, object_id`,
+     from ops.objects where ${conditions.join(' and ')}
+     order by event_type nulls last, object_id limit ${Math.min(limit, PENDING_PAGE)}`,
     values,
   );
-  const matches = filter.matchesEventType;
-  return rows
-    .filter((row) => matches === undefined || (row.event_type !== null && matches(row.event_type)))
-    .map((row) => ({
-      objectId: row.object_id,
-      key: row.key,
-      etag: row.etag,
-      sizeBytes: row.size_bytes,
-      lastModified: row.last_modified,
-      eventType: row.event_type ?? undefined,
-      schemaVersion: row.schema_version ?? undefined,
-    }));
+  return rows.map((row) => ({
+    objectId: row.object_id,
+    key: row.key,
+    etag: row.etag,
+    sizeBytes: row.size_bytes,
+    lastModified: row.last_modified,
+    eventType: row.event_type ?? undefined,
+    schemaVersion: row.schema_version ?? undefined,
+  }));
 }
 
 /** The newest hour known for each `…/event_type=X/` folder: where the next listing starts from. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig } from '../../config.ts';
-import type { IngestResult } from '../../pipeline.ts';
+import type { IngestResult } from '../../ingest-result.ts';
 import { formatSettingsTemplate } from '../../settings-template.ts';
 import { describeCommand } from '../command-help.ts';
 import { exitCodeOfCycle } from '../cycle-report.ts';

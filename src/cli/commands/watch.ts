@@ -1,6 +1,6 @@
 /** `currents watch`: cycles until told to stop; for a service instead of a scheduler. */
 import type { Command } from 'commander';
-import type { IngestResult } from '../../pipeline.ts';
+import type { IngestResult } from '../../ingest-result.ts';
 import { describeCommand } from '../command-help.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { formatCount, formatInstant, writeNote } from '../output.ts';
