@@ -56,11 +56,15 @@ export class BatchSource {
   }
 }
 
+/**
+ * What is being scanned, whatever the database: DuckDB keeps the first function of a name and ignores
+ * a second one, so a second loader on one database has to find its sources by way of the first.
+ */
+const sources = new Map<number, BatchSource>();
+let lastId = 0;
+
 /** Registers `currents_batch` on a connection; `withSource` lends it one source at a time. */
 export class BatchScan {
-  readonly #sources = new Map<number, BatchSource>();
-  #lastId = 0;
-
   constructor(database: Database) {
     database.registerTableFunction(
       DuckDBTableFunction.create({
@@ -68,7 +72,7 @@ export class BatchScan {
         parameterTypes: [INTEGER],
         supportsProjectionPushdown: true,
         bindFunction: (info) => {
-          const source = this.#sources.get(info.getParameter(0) as number);
+          const source = sources.get(info.getParameter(0) as number);
           if (source === undefined) throw new Error('currents_batch: no such source');
           for (const { name, type } of source.columns) info.addResultColumn(name, type);
           info.setBindData(source);
@@ -85,13 +89,13 @@ export class BatchScan {
 
   /** Runs `work` with SQL that scans the source, such as `currents_batch(7)`. */
   async withSource<Result>(source: BatchSource, work: (scan: string) => Promise<Result>) {
-    this.#lastId += 1;
-    const id = this.#lastId;
-    this.#sources.set(id, source);
+    lastId += 1;
+    const id = lastId;
+    sources.set(id, source);
     try {
       return await work(`currents_batch(${id})`);
     } finally {
-      this.#sources.delete(id);
+      sources.delete(id);
     }
   }
 }
