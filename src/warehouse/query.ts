@@ -147,7 +147,10 @@ function formatRow(
 /** DuckDB's words in our form. Other failures (a full disk, an interruption) stay what they are. */
 function toQueryError(error: unknown): unknown {
   if (!(error instanceof CurrentsError) || error.code !== 'DATABASE_FAILED') return error;
-  const said = error.message.replace(/^cannot run SQL on .*?: (?=[A-Z])/, '');
+  const said = error.message.replace(
+    /^cannot run SQL on .*?: (?=[A-Z])(Failed to extract statements: )?/,
+    '',
+  );
   return new CurrentsError({
     code: 'QUERY_FAILED',
     message: `cannot run the query: ${said}`,
