@@ -11,7 +11,7 @@
 import type { AvroType } from '../avro/avro-schema.ts';
 
 /** Where the two parsers can disagree: surrogate escapes and very large numbers. */
-const NEEDS_SECOND_LOOK = /\\u[dD][89a-fA-F]|\d[eE]\+?\d{3}|\d{300}/;
+const NEEDS_SECOND_LOOK = /\\u[dD][89a-fA-F]|\d[eE]\+?\d{3}|\d{200}/;
 
 /** Deeper texts are left to `_rescued`; no real document is nested like this. */
 const MAX_DEPTH = 500;
@@ -54,7 +54,7 @@ export function formatAvroJson(value: unknown, type: AvroType): string {
   switch (type.kind) {
     case 'float':
     case 'double':
-      return Number.isFinite(value) ? JSON.stringify(value) : `"${String(value)}"`;
+      return Number.isFinite(value) ? JSON.stringify(value) : `"${String(value as number)}"`;
     case 'long':
       return (value as bigint).toString();
     case 'bytes':

@@ -108,7 +108,7 @@ export class BatchLoader {
       const sound = batch.filter((object) => !defects.has(object.objectId));
       try {
         return await this.#database.withTransaction(
-          async () => await this.#loadAll(batch, sound, defects),
+          async () => this.#loadAll(batch, sound, defects),
         );
       } catch (error) {
         // What was rolled back may include changes of tables.
@@ -119,7 +119,7 @@ export class BatchLoader {
           defects.set(error.objectId, error.error);
           for (const object of sound) verifyObject(object, defects);
         } else if (isValueRefusal(error) && sound.length > 1) {
-          return await this.#loadOneByOne(batch);
+          return this.#loadOneByOne(batch);
         } else if (isValueRefusal(error) && sound[0] !== undefined) {
           defects.set(sound[0].objectId, refusedByDuckDB(sound[0]));
         } else {

@@ -67,7 +67,7 @@ export async function recordListing(
       schema_version: object.schemaVersion,
     })),
   );
-  return await database.withTransaction(async () => {
+  return database.withTransaction(async () => {
     await database.run(`create or replace temp table listed as ${LISTED}`, [listed]);
     // A version that was replaced or had gone, and is what lies there now.
     const returned = await database.row<{ count: number }>(
