@@ -17,8 +17,8 @@ import { catchError, ROOMY, readRecords } from '../../support/avro-read.ts';
 const SCHEMA = recordOf({ id: 'string', n: 'int' });
 const RECORDS = Array.from({ length: 7 }, (_, i) => ({ id: `id-${i}`, n: i }));
 
-async function openError(bytes: Buffer, limits = ROOMY) {
-  return await catchError(() => openContainer(bytes, limits));
+function openError(bytes: Buffer, limits = ROOMY) {
+  return catchError(() => openContainer(bytes, limits));
 }
 
 describe('openContainer', () => {
@@ -98,9 +98,11 @@ describe('a damaged container', () => {
       );
       for (let end = 0; end < bytes.length; end++) {
         const cut = bytes.subarray(0, end);
-        const count = borders.get(end);
-        if (count === undefined) expect((await openError(cut)).code).toBe('CONTAINER_INVALID');
-        else expect(await readRecords(cut)).toHaveLength(count);
+        const outcome = await readRecords(cut).then(
+          (records) => records.length,
+          (error: { code?: string }) => error.code,
+        );
+        expect(outcome).toBe(borders.get(end) ?? 'CONTAINER_INVALID');
       }
     }
   });
