@@ -18,7 +18,13 @@ import {
 } from '@duckdb/node-api';
 import type { Container } from '../avro/container-reader.ts';
 import { type ColumnReader, createColumnReader } from '../avro/record-decoder.ts';
-import { type Converter, createConverter, JSON_TYPE, MISFIT } from './column-types.ts';
+import {
+  type Converter,
+  createConverter,
+  createNullCheck,
+  JSON_TYPE,
+  MISFIT,
+} from './column-types.ts';
 import type { Database } from './database.ts';
 import { type EventTable, OBJECT_ID_COLUMN, RESCUED_COLUMN, ROW_COLUMN } from './event-tables.ts';
 import { formatAvroJson } from './json-text.ts';
@@ -108,7 +114,10 @@ interface RowPlan {
   /** Read fields, in the order of the reader's columns. */
   readonly fieldIndexes: readonly number[];
   /** Read fields that have no column at all. */
-  readonly homeless: readonly number[];
+  readonly homeless: readonly {
+    readonly at: number;
+    readonly isNull: (value: unknown) => boolean;
+  }[];
 }
 
 const NULL: Converter = () => null;
@@ -174,12 +183,12 @@ class Cursor {
         convert: createConverter(fields[field] as (typeof fields)[number], column.type),
       };
     });
-    const homeless: number[] = [];
+    const homeless: RowPlan['homeless'][number][] = [];
     if (this.#rescues) {
       fields.forEach((field, index) => {
         if (field.type.kind === 'null' || table.columns.some((one) => one.field === field.name))
           return;
-        homeless.push(fieldIndexes.length);
+        homeless.push({ at: fieldIndexes.length, isNull: createNullCheck(field.type) });
         fieldIndexes.push(index);
       });
     }
@@ -218,10 +227,10 @@ class Cursor {
         }
       }
     });
-    for (const at of plan.homeless) {
+    for (const { at, isNull } of plan.homeless) {
       const decoded = this.#decoded[at] as unknown[];
       for (let row = 0; row < kept.length; row += 1) {
-        if (decoded[kept[row] as number] !== null) this.#rescue(rescued, row, at, plan, kept);
+        if (!isNull(decoded[kept[row] as number])) this.#rescue(rescued, row, at, plan, kept);
       }
     }
     this.#fillOwnColumns(output, start, kept, objectId, rescued);

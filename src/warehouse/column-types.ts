@@ -17,7 +17,6 @@ import {
   DATE,
   DECIMAL,
   DOUBLE,
-  type DuckDBDecimalType,
   DuckDBListType,
   DuckDBMapType,
   DuckDBStructType,
@@ -49,7 +48,13 @@ import {
   UUID,
   VARCHAR,
 } from '@duckdb/node-api';
-import { type AvroType, type Field, isRecursive, type LogicalType } from '../avro/avro-schema.ts';
+import {
+  type AvroType,
+  type Field,
+  isRecursive,
+  type LogicalType,
+  type RecordType,
+} from '../avro/avro-schema.ts';
 import { formatAvroJson, isStorableJson } from './json-text.ts';
 
 /** The value has no place in the column; it belongs in `_rescued`. */
@@ -66,8 +71,16 @@ const JSON_TEXT_FIELDS: ReadonlySet<string> = new Set(['properties', 'custom_att
 /** DuckDB's timestamps run from 290309-12-22 (BC) to 294247-01-10, in microseconds as 64 bits. */
 const MAX_MICROS = 9_223_372_036_854_775_806n;
 const MIN_MICROS = -9_223_372_022_400_000_000n;
-const MAX_INT64 = 2n ** 63n - 1n;
-const MIN_INT64 = -(2n ** 63n);
+
+/** The same in nanoseconds: from 1677-09-22 to the moment before 64 bits mean infinity. */
+const MAX_NANOS = 2n ** 63n - 2n;
+const MIN_NANOS = -9_223_286_400_000_000_000n;
+
+/** DuckDB's dates run from 5877642-06-25 (BC) to 5881580-07-10; the days beyond mean infinity. */
+const MAX_DAYS = 2 ** 31 - 2;
+
+/** Decimals of more digits stay bytes: as text they would cost seconds a value, and nobody counts like that. */
+const MAX_DECIMAL_DIGITS = 1_000;
 
 /**
  * The column type that fits a top-level field exactly, or undefined when the field is always null and
@@ -120,14 +133,19 @@ function columnTypeOf(type: AvroType): DuckDBType {
       return inner === undefined || inner.kind === 'union' ? JSON_TYPE : columnTypeOf(inner);
     }
     case 'record': {
-      const names = new Set(type.fields.map((field) => field.name.toLowerCase()));
-      const fits = names.size > 0 && names.size === type.fields.length && !isRecursive(type);
-      if (!fits) return JSON_TYPE;
+      if (!fitsStruct(type)) return JSON_TYPE;
       const entries = nullPrototype<DuckDBType>();
       for (const field of type.fields) entries[field.name] = columnTypeOf(field.type);
       return STRUCT(entries);
     }
   }
+}
+
+/** DuckDB's names inside a STRUCT ignore case and end at a NUL, and there has to be one. */
+function fitsStruct(record: RecordType): boolean {
+  const names = new Set(record.fields.map((field) => field.name.toLowerCase()));
+  const areDistinct = names.size > 0 && names.size === record.fields.length;
+  return areDistinct && ![...names].some((name) => name.includes('\0')) && !isRecursive(record);
 }
 
 const PLAIN_TYPES = { int: INTEGER, long: BIGINT, bytes: BLOB, string: VARCHAR, fixed: BLOB };
@@ -136,7 +154,8 @@ function logicalColumnType(logical: LogicalType): DuckDBType | undefined {
   switch (logical.name) {
     case 'decimal':
       // DuckDB's DECIMAL ends at 38 digits; longer ones are kept exact as text.
-      return logical.precision <= 38 ? DECIMAL(logical.precision, logical.scale) : VARCHAR;
+      if (logical.precision <= 38) return DECIMAL(logical.precision, logical.scale);
+      return logical.precision <= MAX_DECIMAL_DIGITS ? VARCHAR : undefined;
     case 'date':
       return DATE;
     case 'time-millis':
@@ -287,6 +306,16 @@ export function createConverter(field: Field, column: DuckDBType): Converter {
   return converterOf(type, column);
 }
 
+/** Whether a decoded value is null: a union of several types says so in its branch. */
+export function createNullCheck(type: AvroType): (value: unknown) => boolean {
+  const nullBranch =
+    type.kind === 'union' && withoutNull(type)?.kind === 'union'
+      ? type.branches.findIndex((branch) => branch.kind === 'null')
+      : -1;
+  if (nullBranch < 0) return (value) => value === null;
+  return (value) => value === null || (value as { readonly branch: number }).branch === nullBranch;
+}
+
 function nullable(convert: Converter): Converter {
   return (value) => (value === null ? null : convert(value));
 }
@@ -303,7 +332,11 @@ function converterOf(type: AvroType, column: DuckDBType): Converter {
   if (inner === undefined) return () => null;
   const natural = columnTypeOf(inner);
   if (isJson(natural)) {
-    return isJson(column) ? nullable((value) => formatAvroJson(value, inner)) : NEVER_FITS;
+    const isNull = createNullCheck(inner);
+    return (value) => {
+      if (isNull(value)) return null;
+      return isJson(column) ? formatAvroJson(value, inner) : MISFIT;
+    };
   }
   if (NUMBER_RANKS.has(natural.typeId) && NUMBER_RANKS.has(column.typeId)) {
     return nullable(numberConverter(natural.typeId, column.typeId));
@@ -381,10 +414,7 @@ function mapConverter(values: AvroType, column: DuckDBMapType): Converter {
   };
 }
 
-function structConverter(
-  record: Extract<AvroType, { kind: 'record' }>,
-  column: DuckDBStructType,
-): Converter {
+function structConverter(record: RecordType, column: DuckDBStructType): Converter {
   const entries = column.entryNames.map((name, index) => {
     const at = record.fields.findIndex((field) => field.name === name);
     const field = record.fields[at];
@@ -422,7 +452,8 @@ function scalarConverter(type: AvroType, column: DuckDBType): Converter {
     case 'decimal':
       return decimalConverter(logical, column);
     case 'date':
-      return (value) => dateValue(value as number);
+      return (value) =>
+        Math.abs(value as number) <= MAX_DAYS ? dateValue(value as number) : MISFIT;
     case 'time-millis':
       return (value) => microsToTime(BigInt(value as number) * 1000n);
     case 'time-micros':
@@ -437,9 +468,8 @@ function scalarConverter(type: AvroType, column: DuckDBType): Converter {
       return (value) => microsToTimestamp(value as bigint);
     case 'timestamp-nanos':
     case 'local-timestamp-nanos':
-      // DuckDB keeps the outermost values of TIMESTAMP_NS for infinity.
       return (value) =>
-        (value as bigint) < MAX_INT64 && (value as bigint) > MIN_INT64 + 100_000_000_000_000n
+        (value as bigint) >= MIN_NANOS && (value as bigint) <= MAX_NANOS
           ? timestampNanosValue(value as bigint)
           : MISFIT;
     case 'uuid':
@@ -468,16 +498,19 @@ function decimalConverter(
   logical: Extract<LogicalType, { name: 'decimal' }>,
   column: DuckDBType,
 ): Converter {
+  const { precision, scale } = logical;
+  if (precision > MAX_DECIMAL_DIGITS) return (value) => blobValue(value as Buffer);
+  const limit = 10n ** BigInt(precision);
   return (value) => {
     const bytes = value as Buffer;
     const unscaled =
       bytes.length === 0
         ? 0n
         : BigInt.asIntN(bytes.length * 8, BigInt(`0x${bytes.toString('hex')}`));
-    if (column.typeId !== DuckDBTypeId.DECIMAL) return formatDecimal(unscaled, logical.scale);
-    const { width, scale } = column as DuckDBDecimalType;
-    const limit = 10n ** BigInt(width);
-    return unscaled < limit && unscaled > -limit ? decimalValue(unscaled, width, scale) : MISFIT;
+    if (unscaled >= limit || unscaled <= -limit) return MISFIT;
+    return column.typeId === DuckDBTypeId.DECIMAL
+      ? decimalValue(unscaled, precision, scale)
+      : formatDecimal(unscaled, scale);
   };
 }
 
