@@ -1,0 +1,18 @@
+/**
+ * The whole of `currents ingest`, from the built package: list the folder, write the ledger, read, check
+ * and decode the objects, find duplicates, load in transactions, close the database. Default settings.
+ */
+import { measure, readTask } from '../measure.ts';
+
+const { input, database } = readTask();
+// What users run is the built package, so that is what is measured; the types are those of its source.
+const built = new URL('../../dist/index.js', import.meta.url).href;
+const { loadConfig, runCycle } = (await import(built)) as typeof import('../../src/index.ts');
+const config = loadConfig({ flags: { 'source.url': input, database }, env: {}, cwd: input });
+
+await measure(async () => {
+  const { objects } = await runCycle(config);
+  if (objects.pending > 0 || objects.quarantined > 0) {
+    throw new Error(`${objects.pending} objects wait and ${objects.quarantined} are in quarantine`);
+  }
+});

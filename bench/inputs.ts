@@ -1,0 +1,58 @@
+/**
+ * The generated buckets that are loaded: what is in them, and how they are made.
+ *
+ * The generator is seeded: the same number of events gives the same objects on every machine. Its
+ * defaults hold but for what is said here, so one event in a hundred is delivered twice.
+ */
+import type { CodecName } from '../src/avro/container-writer.ts';
+import { openStore } from '../src/discovery/open-store.ts';
+import { type GeneratedSummary, generateBucket } from '../src/sandbox/generate-bucket.ts';
+import type { GenerateOptions } from '../src/sandbox/generate-options.ts';
+
+/** wide: 30 columns, nearly all text. medium: 16 columns, one of them JSON. mixed: every event type. */
+export const INPUT_NAMES = ['wide', 'medium', 'mixed'] as const;
+
+export type InputName = (typeof INPUT_NAMES)[number];
+
+/** The codecs that Currents writes. */
+export const CODECS = ['null', 'deflate'] as const satisfies readonly CodecName[];
+
+export type Codec = (typeof CODECS)[number];
+
+const EVENTS_PER_OBJECT = 100_000;
+const EVENTS_PER_USER = 10;
+
+/** @param folder to be filled; @param events distinct ones, second deliveries come on top */
+export async function generateInput(
+  name: InputName,
+  codec: Codec,
+  events: number,
+  folder: string,
+): Promise<GeneratedSummary> {
+  const store = openStore(folder);
+  try {
+    const users = Math.ceil(events / EVENTS_PER_USER);
+    return await generateBucket(store, { events, users, codec, ...optionsOf(name, events) });
+  } finally {
+    store.close();
+  }
+}
+
+function optionsOf(name: InputName, events: number): Partial<GenerateOptions> {
+  switch (name) {
+    case 'wide':
+      return { eventTypes: ['users.messages.email.Open'], ...inLargeObjects(events) };
+    case 'medium':
+      return { eventTypes: ['users.behaviors.CustomEvent'], ...inLargeObjects(events) };
+    case 'mixed':
+      return {};
+  }
+}
+
+/** One object an hour, of about as many events each. */
+function inLargeObjects(events: number): Partial<GenerateOptions> {
+  return {
+    hours: Math.max(1, Math.round(events / EVENTS_PER_OBJECT)),
+    eventsPerObject: 2 * EVENTS_PER_OBJECT,
+  };
+}
