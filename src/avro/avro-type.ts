@@ -34,31 +34,31 @@ export type PrimitiveKind =
   | 'bytes'
   | 'string';
 
-export interface PrimitiveType {
+interface PrimitiveType {
   readonly kind: PrimitiveKind;
   readonly logical?: LogicalType;
 }
 
-export interface FixedType {
+interface FixedType {
   readonly kind: 'fixed';
   readonly name: string;
   readonly size: number;
   readonly logical?: LogicalType;
 }
 
-export interface EnumType {
+interface EnumType {
   readonly kind: 'enum';
   readonly name: string;
   readonly symbols: readonly string[];
 }
 
-export interface ArrayType {
+interface ArrayType {
   readonly kind: 'array';
   readonly items: AvroType;
 }
 
 /** Keys are always strings. */
-export interface MapType {
+interface MapType {
   readonly kind: 'map';
   readonly values: AvroType;
 }

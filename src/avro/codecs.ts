@@ -63,7 +63,7 @@ export async function decompressBlock(
       throw new CurrentsError({
         code: 'OBJECT_TOO_LARGE',
         message: `cannot decompress block ${block}: ${bytes.length} bytes of codec ${codec} hold too many (the limit leaves ${maxBytes})`,
-        hint: 'raise the limit in the settings if the file is to be trusted',
+        hint: 'if the file is to be trusted, raise maxBlockBytes or maxUncompressedBytes in the settings',
         context: { block },
       });
     }

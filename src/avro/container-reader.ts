@@ -51,7 +51,7 @@ interface RawBlock {
 const MAGIC = Buffer.from('Obj\x01', 'latin1');
 const SYNC_BYTES = 16;
 /** Records may take no bytes at all (all fields null); their number then bounds our work, so it is bounded here. */
-export const MAX_EMPTY_RECORDS = 10_000_000;
+const MAX_EMPTY_RECORDS = 10_000_000;
 /** Threads that zlib and snappy use by default. */
 const DECOMPRESS_CONCURRENCY = 4;
 
@@ -271,7 +271,7 @@ function tooLarge(maxBytes: number, block: number): CurrentsError {
   return new CurrentsError({
     code: 'OBJECT_TOO_LARGE',
     message: `cannot read the container: up to block ${block} it has too many bytes after decompression (limit ${maxBytes})`,
-    hint: 'raise the limit in the settings if the file is to be trusted',
+    hint: 'if the file is to be trusted, raise maxBlockBytes or maxUncompressedBytes in the settings',
     context: { block },
   });
 }
