@@ -39,9 +39,6 @@ export interface ScanObject {
   readonly skippedRows?: ReadonlySet<number>;
 }
 
-/** A value had no column and the table has no `_rescued` yet: add it and load again. */
-export class RescueColumnNeeded extends Error {}
-
 /** One event type's part of a batch, as a scan sees it. */
 export class BatchSource {
   readonly columns: readonly { readonly name: string; readonly type: DuckDBType }[];
@@ -49,6 +46,8 @@ export class BatchSource {
   readonly objects: readonly ScanObject[];
   /** Set when a scan failed on an object. */
   failure: { readonly objectId: number; readonly error: unknown } | undefined;
+  /** Set when a value had no column and the table has no `_rescued`; the scan ends there. */
+  needsRescued = false;
 
   constructor(table: EventTable, objects: readonly ScanObject[]) {
     this.table = table;
@@ -144,7 +143,7 @@ class Cursor {
     const columns: DuckDBValue[][] = this.#asked.map(() => []);
     let count = 0;
     try {
-      while (count < VECTOR_SIZE) {
+      while (count < VECTOR_SIZE && !this.#source.needsRescued) {
         const plan = this.#plan ?? this.#openNext();
         if (plan === undefined) break;
         const read = plan.reader.read(this.#decoded, 0, VECTOR_SIZE - count);
@@ -240,7 +239,10 @@ class Cursor {
 
   #rescue(rescued: string[][], row: number, at: number, plan: RowPlan, kept: readonly number[]) {
     if (!this.#rescues) return;
-    if (!this.#source.table.hasRescued) throw new RescueColumnNeeded();
+    if (!this.#source.table.hasRescued) {
+      this.#source.needsRescued = true;
+      return;
+    }
     const fields = this.#current().container.schema.type.fields;
     const field = fields[plan.fieldIndexes[at] as number] as (typeof fields)[number];
     const value = (this.#decoded[at] as unknown[])[kept[row] as number];

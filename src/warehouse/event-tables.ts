@@ -114,18 +114,17 @@ export async function chooseTableName(database: Database, eventType: string): Pr
  *
  * @param current the table, or only the name that it will get
  * @param incoming in the order in which the objects will be loaded
- * @param needsRescued a value is known that fits no column, whatever the mode
  */
 export function planTable(
   eventType: string,
   current: EventTable | { readonly name: string },
   incoming: readonly IncomingSchema[],
-  { mode, needsRescued }: { readonly mode: SchemaChangeMode; readonly needsRescued: boolean },
+  mode: SchemaChangeMode,
 ): TablePlan {
   const before = 'columns' in current ? current : undefined;
   const columns = [...(before?.columns ?? (mode === 'evolve' ? [] : knownColumns(eventType)))];
-  // A table in the making follows the schemas we know, and the header only for a type we do not know.
-  const mayAdd = mode === 'evolve' || (mode === 'rescue' && columns.length === 0);
+  // A table in the making follows the schemas we know; for a type we do not know, the first header.
+  const followsHeader = before === undefined && columns.length === 0;
   const changes: SchemaChange[] = [];
   const refusals = new Map<string, CurrentsError>();
   if (before === undefined) {
@@ -136,8 +135,9 @@ export function planTable(
   for (const { schema, objectId } of incoming) {
     if (seen.has(schema.fingerprint)) continue;
     seen.add(schema.fingerprint);
-    // The first schema of a new table makes it; only what comes on top is a change.
-    const isChange = before !== undefined || seen.size > 1 || mode !== 'evolve';
+    // The schema that makes the table is no change of it; only what comes on top is.
+    const makesTable = followsHeader && seen.size === 1;
+    const mayAdd = mode === 'evolve' || (mode === 'rescue' && makesTable);
     const refused: string[] = [];
     for (const field of schema.type.fields) {
       const type = columnTypeOfField(field);
@@ -149,7 +149,7 @@ export function planTable(
         if (mayAdd) {
           const name = freeColumnName(field.name, columns);
           columns.push({ name, field: field.name, type });
-          if (isChange)
+          if (!makesTable)
             changes.push({ eventType, objectId, change: 'column added', column: name, toType });
         } else if (mode === 'freeze') {
           refused.push(`new field ${JSON.stringify(field.name)} (${toType})`);
@@ -193,15 +193,13 @@ export function planTable(
         });
       }
     }
-    if (mode === 'freeze' && columns.length === 0)
-      refused.splice(0, refused.length, 'new event type');
+    if (mode === 'freeze' && followsHeader) refused.splice(0, refused.length, 'new event type');
     if (refused.length > 0) refusals.set(schema.fingerprint, refuse(eventType, refused));
   }
 
-  const hasRescued = needsRescued || mode === 'rescue' || (before?.hasRescued ?? false);
   return {
     before,
-    table: { eventType, name: current.name, columns, hasRescued },
+    table: { eventType, name: current.name, columns, hasRescued: before?.hasRescued ?? false },
     changes,
     refusals,
   };
@@ -239,7 +237,6 @@ export async function applyPlan(
       if (now && now.type !== old.type) await widenColumn(database, table, old, now.type);
     }
   }
-  if (table.hasRescued && !before?.hasRescued) await addRescuedColumn(database, table.name);
   if (added.length > 0) await recordColumns(database, table, added, incoming);
 }
 
@@ -295,8 +292,8 @@ async function widenColumn(
   );
 }
 
-/** Widening may have added it already. */
-async function addRescuedColumn(database: Database, tableName: string): Promise<void> {
+/** Adds `_rescued` to a table that came so far without it. Widening may have added it already. */
+export async function addRescuedColumn(database: Database, tableName: string): Promise<void> {
   const target = `events.${quoteIdentifier(tableName)}`;
   await database.run(`alter table ${target} add column if not exists ${RESCUED_COLUMN} JSON`);
   await commentOn(database, `column ${target}.${RESCUED_COLUMN}`, RESCUED_COMMENT);

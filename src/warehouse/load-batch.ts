@@ -1,9 +1,9 @@
 /**
  * Several objects' rows, their de-duplication and their ledger rows, in one transaction.
  *
- * For each event type: bring the table to shape; take away rows of versions that are replaced; read `id`
- * and `time` of the batch and find the duplicates, in the batch and against the table; then one
- * `insert … select` of the rest. A crash leaves all of it or nothing.
+ * First all tables of the batch are brought to shape and the rows of versions that are replaced go. Then,
+ * for each event type: read `id` and `time` of the batch and find the duplicates, in the batch and against
+ * the table; one `insert … select` of the rest. A crash leaves all of it or nothing.
  *
  * An object that cannot be decoded fails the statement. Then everything is rolled back, every object of
  * the batch is checked from end to end, the damaged ones go to quarantine and the others are loaded, so
@@ -14,10 +14,11 @@ import type { Container } from '../avro/container-reader.ts';
 import { verifyContainer } from '../avro/record-decoder.ts';
 import { findByFingerprint } from '../avro/schema-registry.ts';
 import { CurrentsError } from '../errors.ts';
-import { BatchScan, BatchSource, RescueColumnNeeded, type ScanObject } from './batch-scan.ts';
+import { BatchScan, BatchSource, type ScanObject } from './batch-scan.ts';
 import { type Database, isValueRefusal, quoteIdentifier } from './database.ts';
 import { findDuplicates } from './duplicates.ts';
 import {
+  addRescuedColumn,
   applyPlan,
   chooseTableName,
   type EventTable,
@@ -28,6 +29,7 @@ import {
   readEventTable,
   type SchemaChange,
   type SchemaChangeMode,
+  type TablePlan,
 } from './event-tables.ts';
 import { quarantineObject } from './object-ledger.ts';
 import { removeOldRows, requeueLostDuplicates } from './replace-object.ts';
@@ -69,15 +71,19 @@ export interface LoadResult {
   readonly changes: readonly SchemaChange[];
 }
 
-/** One object's rows are no good; the rest of the batch is to be loaded without it. */
-class ObjectDefect extends Error {
-  readonly objectId: number;
-  readonly error: CurrentsError;
-  constructor(objectId: number, error: CurrentsError) {
-    super(error.message);
-    this.objectId = objectId;
-    this.error = error;
+/** Some objects are no good; the rest of the batch is to be loaded without them. */
+class ObjectDefects extends Error {
+  readonly byObject: ReadonlyMap<number, CurrentsError>;
+  constructor(byObject: ReadonlyMap<number, CurrentsError>) {
+    super(`${byObject.size} objects are no good`);
+    this.byObject = byObject;
   }
+}
+
+/** One event type's objects of a batch, with the table they go to. */
+interface TypeGroup {
+  readonly table: EventTable;
+  readonly objects: readonly OpenedObject[];
 }
 
 /** Loads batches into one database; keep one for as long as the database is open. */
@@ -86,8 +92,6 @@ export class BatchLoader {
   readonly #options: LoadOptions;
   readonly #scan: BatchScan;
   readonly #tables = new Map<string, EventTable>();
-  /** Event types whose table needs `_rescued`, whatever the setting. */
-  readonly #rescuing = new Set<string>();
 
   constructor(database: Database, options: LoadOptions) {
     this.#database = database;
@@ -107,16 +111,14 @@ export class BatchLoader {
     for (;;) {
       const sound = batch.filter((object) => !defects.has(object.objectId));
       try {
-        return await this.#database.withTransaction(
-          async () => this.#loadAll(batch, sound, defects),
+        return await this.#database.withTransaction(async () =>
+          this.#loadAll(batch, sound, defects),
         );
       } catch (error) {
         // What was rolled back may include changes of tables.
         this.#tables.clear();
-        if (error instanceof RescueNeededIn) {
-          this.#rescuing.add(error.eventType);
-        } else if (error instanceof ObjectDefect) {
-          defects.set(error.objectId, error.error);
+        if (error instanceof ObjectDefects) {
+          for (const [objectId, defect] of error.byObject) defects.set(objectId, defect);
           for (const object of sound) verifyObject(object, defects);
         } else if (isValueRefusal(error) && sound.length > 1) {
           return this.#loadOneByOne(batch);
@@ -147,10 +149,9 @@ export class BatchLoader {
     defects: Map<number, CurrentsError>,
   ): Promise<LoadResult> {
     const loaded = new Map<number, ObjectCounts>();
-    const changes: SchemaChange[] = [];
-    for (const [eventType, objects] of groupByEventType(sound)) {
-      changes.push(...(await this.#loadEventType(eventType, objects, loaded)));
-    }
+    const { groups, changes } = await this.#prepareTables(sound);
+    const thinned = await removeOldRows(this.#database, this.#options.source, sound);
+    for (const group of groups) await this.#loadRows(group, loaded);
     const outcomes: ObjectOutcome[] = [];
     const done: { object: OpenedObject; counts: ObjectCounts }[] = [];
     for (const object of batch) {
@@ -171,16 +172,11 @@ export class BatchLoader {
       }
     }
     if (done.length > 0) await this.#markLoaded(done);
+    await requeueLostDuplicates(this.#database, thinned, sound);
     return { outcomes, changes };
   }
 
-  async #loadEventType(
-    eventType: string,
-    objects: readonly OpenedObject[],
-    loaded: Map<number, ObjectCounts>,
-  ): Promise<readonly SchemaChange[]> {
-    const { table, changes } = await this.#prepareTable(eventType, objects);
-    const oldKeys = await removeOldRows(this.#database, this.#options.source, objects, eventType);
+  async #loadRows({ table, objects }: TypeGroup, loaded: Map<number, ObjectCounts>): Promise<void> {
     const scanned: ScanObject[] = objects.map(({ objectId, container }) => ({
       objectId,
       container,
@@ -192,23 +188,34 @@ export class BatchLoader {
       const skippedRows = duplicates.get(object.objectId);
       return skippedRows ? { ...object, skippedRows } : object;
     });
-    await this.#run(new BatchSource(table, kept), async (scan) => {
-      const columns = [
-        ...table.columns.map((column) => quoteIdentifier(column.name)),
-        ...(table.hasRescued ? [RESCUED_COLUMN] : []),
-        OBJECT_ID_COLUMN,
-      ].join(', ');
-      const target = `events.${quoteIdentifier(table.name)}`;
-      await this.#database.run(`insert into ${target} (${columns}) select ${columns} from ${scan}`);
-    });
-    if (oldKeys) await requeueLostDuplicates(this.#database, table, oldKeys, objects);
+    await this.#insertRows(table, kept);
     for (const { objectId, container } of objects) {
       loaded.set(objectId, {
         readCount: container.recordCount,
         duplicateCount: duplicates.get(objectId)?.size ?? 0,
       });
     }
-    return changes;
+  }
+
+  async #insertRows(table: EventTable, objects: readonly ScanObject[]): Promise<void> {
+    const target = `events.${quoteIdentifier(table.name)}`;
+    const source = new BatchSource(table, objects);
+    await this.#run(source, async (scan) => {
+      const columns = [
+        ...table.columns.map((column) => quoteIdentifier(column.name)),
+        ...(table.hasRescued ? [RESCUED_COLUMN] : []),
+        OBJECT_ID_COLUMN,
+      ].join(', ');
+      await this.#database.run(`insert into ${target} (${columns}) select ${columns} from ${scan}`);
+    });
+    if (!source.needsRescued) return;
+    // The first value ever without a place: once in a table's life, so beginning again is cheap.
+    const ids = objects.map((object) => object.objectId).join(', ');
+    await this.#database.run(`delete from ${target} where ${OBJECT_ID_COLUMN} in (${ids})`);
+    await addRescuedColumn(this.#database, table.name);
+    const rescuing = { ...table, hasRescued: true };
+    this.#tables.set(table.eventType, rescuing);
+    await this.#insertRows(rescuing, objects);
   }
 
   /** Runs SQL over a source and turns its failure into the object's defect. */
@@ -221,30 +228,43 @@ export class BatchLoader {
     } catch (error) {
       const failure = source.failure;
       if (failure === undefined) throw error;
-      if (failure.error instanceof RescueColumnNeeded)
-        throw new RescueNeededIn(source.table.eventType);
       if (!(failure.error instanceof CurrentsError)) throw failure.error;
-      throw new ObjectDefect(failure.objectId, failure.error);
+      throw new ObjectDefects(new Map([[failure.objectId, failure.error]]));
     }
   }
 
-  async #prepareTable(eventType: string, objects: readonly OpenedObject[]) {
-    const database = this.#database;
-    const known = this.#tables.get(eventType) ?? (await readEventTable(database, eventType));
-    const incoming: IncomingSchema[] = objects.map(({ objectId, container }) => ({
-      schema: container.schema,
-      objectId,
-    }));
-    const current = known ?? { name: await chooseTableName(database, eventType) };
-    const plan = planTable(eventType, current, incoming, {
-      mode: this.#options.schemaChanges,
-      needsRescued: this.#rescuing.has(eventType),
-    });
-    for (const { objectId, container } of objects) {
-      const refusal = plan.refusals.get(container.schema.fingerprint);
-      if (refusal) throw new ObjectDefect(objectId, refusal);
+  /** Brings the tables of a batch to shape. Which objects are refused is said for all types at once. */
+  async #prepareTables(objects: readonly OpenedObject[]) {
+    const groups: TypeGroup[] = [];
+    const changes: SchemaChange[] = [];
+    const refused = new Map<number, CurrentsError>();
+    for (const [eventType, ofType] of groupByEventType(objects)) {
+      const plan = await this.#planTable(eventType, ofType);
+      for (const { objectId, container } of ofType) {
+        const refusal = plan.refusals.get(container.schema.fingerprint);
+        if (refusal) refused.set(objectId, refusal);
+      }
+      if (refused.size > 0) continue;
+      changes.push(...(await this.#applyPlan(eventType, plan, ofType)));
+      groups.push({ table: plan.table, objects: ofType });
     }
-    await applyPlan(database, plan, incoming);
+    if (refused.size > 0) throw new ObjectDefects(refused);
+    return { groups, changes };
+  }
+
+  async #planTable(eventType: string, objects: readonly OpenedObject[]): Promise<TablePlan> {
+    const known = this.#tables.get(eventType) ?? (await readEventTable(this.#database, eventType));
+    const current = known ?? { name: await chooseTableName(this.#database, eventType) };
+    return planTable(eventType, current, listIncoming(objects), this.#options.schemaChanges);
+  }
+
+  async #applyPlan(
+    eventType: string,
+    plan: TablePlan,
+    objects: readonly OpenedObject[],
+  ): Promise<readonly SchemaChange[]> {
+    const incoming = listIncoming(objects);
+    await applyPlan(this.#database, plan, incoming);
     const firstSeen = await this.#recordSchemas(eventType, incoming);
     // A schema that was met before changes nothing, and what it rescues has been told.
     const changes = plan.changes.filter(
@@ -252,7 +272,7 @@ export class BatchLoader {
     );
     await this.#recordChanges(changes);
     this.#tables.set(eventType, plan.table);
-    return { table: plan.table, changes };
+    return changes;
   }
 
   /** @returns the objects that brought a schema never seen before */
@@ -340,13 +360,8 @@ export class BatchLoader {
   }
 }
 
-/** Internal: the table needs `_rescued` before this batch can be loaded. */
-class RescueNeededIn extends Error {
-  readonly eventType: string;
-  constructor(eventType: string) {
-    super(`${eventType} needs a place for values that do not fit`);
-    this.eventType = eventType;
-  }
+function listIncoming(objects: readonly OpenedObject[]): readonly IncomingSchema[] {
+  return objects.map(({ objectId, container }) => ({ schema: container.schema, objectId }));
 }
 
 function groupByEventType(

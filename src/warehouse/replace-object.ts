@@ -17,16 +17,18 @@ interface Replacement {
 
 /**
  * Deletes the rows of all versions of these objects that were loaded before, and marks those versions
- * `superseded`. Their ids stay in a temporary table for `requeueLostDuplicates`.
+ * `superseded`. The ids stay in a temporary table for `requeueLostDuplicates`.
  *
- * @returns the name of that table, or undefined when nothing was replaced: the usual case
+ * To be called before any row of the batch is compared or written: an event must not count as known
+ * because of a row that is about to go.
+ *
+ * @returns the event types that lost rows; none is the usual case
  */
 export async function removeOldRows(
   database: Database,
   source: string,
   objects: readonly Replacement[],
-  eventType: string,
-): Promise<string | undefined> {
+): Promise<ReadonlySet<string>> {
   const keys = JSON.stringify(objects.map((object) => object.key));
   const old = await database.rows<{ object_id: number; event_type: string }>(
     `select object_id::double as object_id, event_type from ops.objects
@@ -34,18 +36,22 @@ export async function removeOldRows(
        and key in (select unnest(from_json(?, '["VARCHAR"]')))`,
     [source, keys],
   );
-  if (old.length === 0) return undefined;
-  await database.run('create or replace temp table old_keys (id varchar, time varchar)');
-  for (const type of new Set(old.map((row) => row.event_type))) {
-    const table = await readEventTable(database, type);
+  const eventTypes = new Set(old.map((row) => row.event_type));
+  if (old.length === 0) return eventTypes;
+  await database.run(
+    'create or replace temp table old_keys (event_type varchar, id varchar, time varchar)',
+  );
+  for (const eventType of eventTypes) {
+    const table = await readEventTable(database, eventType);
     if (table === undefined) continue;
-    const ids = old.filter((row) => row.event_type === type).map((row) => row.object_id);
+    const ids = old.filter((row) => row.event_type === eventType).map((row) => row.object_id);
     const target = `events.${quoteIdentifier(table.name)}`;
     const of = `${OBJECT_ID_COLUMN} in (${ids.join(', ')})`;
-    // Rows of another event type can not be missed in this one.
-    const keyColumns = type === eventType ? selectKey(table) : undefined;
-    if (keyColumns) {
-      await database.run(`insert into old_keys select ${keyColumns} from ${target} where ${of}`);
+    const key = selectKey(table);
+    if (key !== undefined) {
+      await database.run(`insert into old_keys select ?, ${key} from ${target} where ${of}`, [
+        eventType,
+      ]);
     }
     await database.run(`delete from ${target} where ${of}`);
   }
@@ -59,33 +65,41 @@ export async function removeOldRows(
       `update ops.objects set status = 'superseded' where object_id in (${superseded.join(', ')})`,
     );
   }
-  return 'old_keys';
+  return eventTypes;
 }
 
-/** Makes objects wait again whose duplicates may now be needed; drops the temporary table. */
+/**
+ * Makes objects wait again whose duplicates may now be needed; drops the temporary table. To be called
+ * when the rows of the batch are in.
+ *
+ * @param eventTypes what `removeOldRows` returned
+ * @param loaded the batch, which was compared with what is left and need not be loaded again
+ */
 export async function requeueLostDuplicates(
   database: Database,
-  table: EventTable,
-  oldKeys: string,
+  eventTypes: ReadonlySet<string>,
   loaded: readonly Replacement[],
 ): Promise<void> {
-  const key = selectKey(table);
-  if (key !== undefined) {
+  if (eventTypes.size === 0) return;
+  for (const eventType of eventTypes) {
+    const table = await readEventTable(database, eventType);
+    const key = table && selectKey(table);
+    if (table === undefined || key === undefined) continue;
     const { lost } = await database.row<{ lost: boolean }>(
       `select count(*) > 0 as lost from (
-         select id, time from ${oldKeys} where id is not null
+         select id, time from old_keys where id is not null and event_type = ?
          except select ${key} from events.${quoteIdentifier(table.name)})`,
+      [eventType],
     );
-    if (lost) {
-      await database.run(
-        `update ops.objects set status = 'discovered'
-         where event_type = ? and status = 'loaded' and duplicate_count > 0
-           and object_id not in (${loaded.map((object) => object.objectId).join(', ')})`,
-        [table.eventType],
-      );
-    }
+    if (!lost) continue;
+    await database.run(
+      `update ops.objects set status = 'discovered'
+       where event_type = ? and status = 'loaded' and duplicate_count > 0
+         and object_id not in (${loaded.map((object) => object.objectId).join(', ')})`,
+      [eventType],
+    );
   }
-  await database.run(`drop table ${oldKeys}`);
+  await database.run('drop table old_keys');
 }
 
 function selectKey(table: EventTable): string | undefined {
