@@ -91,7 +91,7 @@ describe('demo', () => {
       const args = [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(
         ([, quoted, bare]) => quoted ?? bare ?? '',
       );
-      expect(await runBin(args, { cwd }), line).toMatchObject({ stderr: '', code: 0 });
+      expect({ line, ...(await runBin(args, { cwd })) }).toMatchObject({ stderr: '', code: 0 });
     }
   });
 });
