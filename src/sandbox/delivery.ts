@@ -2,6 +2,9 @@
  * Events → objects, as Currents delivers them: by event type and by the hour in which they arrive.
  *
  * Some arrive hours or days after they happened, some arrive twice, in the same object or in a later one.
+ * What comes late or again joins the next object of its type from then on, otherwise a small bucket would
+ * be full of objects with a single event.
+ *
  * An object is complete when it has its number of events or when its hour is over; events that wait are
  * limited, and when there are too many the fullest object is closed early. So memory does not depend on
  * how many events there are in all.
@@ -53,6 +56,12 @@ const PARTITIONS = 4;
 const ZONE = 'us-east-1';
 const ENVIRONMENT = 'production';
 
+/** An event that arrives in this hour or later, with the next object. */
+interface Straggler {
+  readonly event: StoryEvent;
+  readonly earliest: number;
+}
+
 /** The events of one event type that arrive in one hour. */
 interface OpenObject {
   readonly eventType: string;
@@ -73,6 +82,7 @@ export function createDelivery(
   const open = Array.from({ length: hours }, () => new Map<string, OpenObject>());
   const writtenObjects = new Map<string, number>();
   const offsets = new Map<string, number>();
+  const stragglers = new Map<string, Straggler[]>();
   const counts = { duplicates: 0, late: 0 };
   let waiting = 0;
   let full: PlannedObject[] = [];
@@ -105,7 +115,7 @@ export function createDelivery(
     return { key, schema, events };
   };
 
-  const put = (event: StoryEvent, hourIndex: number): void => {
+  const append = (event: StoryEvent, hourIndex: number): void => {
     const ofHour = open[hourIndex] as Map<string, OpenObject>;
     let object = ofHour.get(event.type);
     if (object === undefined) {
@@ -113,38 +123,65 @@ export function createDelivery(
       ofHour.set(event.type, object);
     }
     object.events.push(event);
-    waiting++;
     if (object.events.length >= eventsPerObject) full.push(close(object));
     else if (waiting > maxWaiting) full.push(close(findFullest(open)));
+  };
+
+  const wait = (event: StoryEvent, earliest: number): void => {
+    const ofType = stragglers.get(event.type);
+    if (ofType === undefined) stragglers.set(event.type, [{ event, earliest }]);
+    else ofType.push({ event, earliest });
+    waiting++;
+  };
+
+  /** Those of this type that may arrive by this hour do. */
+  const catchUp = (eventType: string, hourIndex: number): void => {
+    const ofType = stragglers.get(eventType) ?? [];
+    const rest = ofType.filter(({ earliest }) => earliest > hourIndex);
+    if (rest.length === ofType.length) return;
+    stragglers.set(eventType, rest);
+    for (const { event, earliest } of ofType) if (earliest <= hourIndex) append(event, hourIndex);
+  };
+
+  const takeFull = (): readonly PlannedObject[] => {
+    const taken = full;
+    full = [];
+    return taken;
   };
 
   return {
     counts,
     place(event) {
       const happened = Math.floor((event.time - from) / 3_600);
+      const isLate = happened < lastHour && draw.happens(lateChance);
       let arrived = happened;
-      if (happened < lastHour && draw.happens(lateChance)) {
+      if (isLate) {
         arrived = Math.min(lastHour, happened + Math.ceil(draw.skewed(0.01, MAX_LATE_HOURS)));
         counts.late++;
+        wait(event, arrived);
+      } else {
+        waiting++;
+        append(event, happened);
       }
-      put(event, arrived);
       if (!draw.happens(options.duplicates)) return;
       counts.duplicates++;
-      const repeated = draw.happens(0.5) ? arrived : arrived + draw.whole(1, MAX_REPEAT_HOURS);
-      put(event, Math.min(lastHour, repeated));
+      if (!isLate && draw.happens(0.5)) {
+        waiting++;
+        append(event, happened);
+      } else {
+        wait(event, Math.min(lastHour, arrived + draw.whole(1, MAX_REPEAT_HOURS)));
+      }
     },
-    takeFull() {
-      const taken = full;
-      full = [];
-      return taken;
-    },
+    takeFull,
     closeHour(hourIndex) {
+      const types = hourIndex === lastHour ? stragglers.keys() : open[hourIndex]?.keys();
+      for (const eventType of types ?? []) catchUp(eventType, hourIndex);
       const objects = [...(open[hourIndex]?.values() ?? [])].filter(
         ({ events }) => events.length > 0,
       );
-      const closed = objects.map(close);
       open[hourIndex]?.clear();
-      return closed;
+      // Catching up may have filled some objects to the brim.
+      return [...takeFull(), ...objects.map(close)];
     },
   };
 }

@@ -3,7 +3,7 @@
  */
 
 import { CODEC_NAMES, type CodecName } from '../avro/codecs.ts';
-import { listEventTypes } from '../avro/schema-registry.ts';
+import { findKnownSchema, listEventTypes } from '../avro/schema-registry.ts';
 import { compileEventTypeGlobs } from '../discovery/event-type-globs.ts';
 import type { KeyLayout } from '../discovery/object-key.ts';
 import { CurrentsError } from '../errors.ts';
@@ -88,10 +88,21 @@ export function checkGenerateOptions(given: Partial<GenerateOptions>): CheckedOp
   if (options.prefix !== '' && !options.prefix.endsWith('/')) {
     refuse('prefix', 'does not end with a slash', 'empty, or ending with "/"');
   }
-  if (!listEventTypes().some(compileEventTypeGlobs(options.eventTypes))) {
+  checkEventTypes(options.eventTypes, options.release);
+  return options;
+}
+
+function checkEventTypes(globs: readonly string[], release: string | undefined): void {
+  const wanted = listEventTypes().filter(compileEventTypeGlobs(globs));
+  if (wanted.length === 0) {
     refuse('eventTypes', 'no event type matches', 'globs such as users.messages.email.*');
   }
-  return options;
+  if (release === undefined || wanted.some((type) => findKnownSchema(type, release))) return;
+  refuse(
+    'eventTypes',
+    `none of them exists in release ${release}`,
+    'currents schemas list shows which do',
+  );
 }
 
 function checkWhole(name: string, value: number, least: number, most: number): void {

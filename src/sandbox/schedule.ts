@@ -53,46 +53,34 @@ const HOUR_WEIGHTS = [
 ] as const;
 
 /** A small bucket's objects should hold about so many events. */
-const EVENTS_PER_SMALL_OBJECT = 50;
-/** Events in an average story, to turn stories into events; measured. */
-const EVENTS_PER_STORY = 3;
+const EVENTS_PER_SMALL_OBJECT = 120;
+
+const TOTAL_WEIGHT = JOURNEYS.reduce((sum, { weight }) => sum + weight, 0);
 
 interface Choice extends PlannedStory {
   readonly weight: number;
 }
 
 export function createSchedule(request: ScheduleRequest): Schedule {
-  const { hours, events, canHappen, isFiltered } = request;
-  const totalWeight = JOURNEYS.reduce((sum, journey) => sum + journey.weight, 0);
-  const toldHours = new Map(
-    JOURNEYS.map((journey) => {
-      const types = listJourneyEvents(journey).size;
-      const expected = (events * journey.weight) / totalWeight / EVENTS_PER_STORY;
-      const wanted = Math.ceil((expected * EVENTS_PER_STORY) / types / EVENTS_PER_SMALL_OBJECT);
-      return [journey, Math.min(hours, Math.max(1, wanted))];
-    }),
-  );
-
-  const isTold = (journey: Journey, hourIndex: number): boolean => {
-    const told = toldHours.get(journey) ?? hours;
-    const shifted = hourIndex + (mix(saltOf(journey.name), 1) % hours);
-    return Math.floor(((shifted + 1) * told) / hours) > Math.floor((shifted * told) / hours);
-  };
+  const { events, canHappen, isFiltered } = request;
+  const timetable = new Map(JOURNEYS.map((journey) => [journey, planHours(journey, request)]));
+  const isTold = (journey: Journey, hourIndex: number): boolean =>
+    timetable.get(journey)?.told.has(hourIndex) ?? false;
 
   const listChoices = (hourIndex: number): readonly Choice[] => {
     const possible = JOURNEYS.flatMap((journey) => {
       const wanted = [...listJourneyEvents(journey)].filter((type) => canHappen(type, hourIndex));
       if (wanted.length === 0) return [];
       // A journey of few hours makes up for it in these.
-      const weight = (journey.weight * hours) / (toldHours.get(journey) ?? hours);
-      return planStories(journey, wanted, isFiltered, weight);
+      const { told, possibleHours } = timetable.get(journey) as Timetable;
+      return planStories(journey, wanted, isFiltered, (journey.weight * possibleHours) / told.size);
     });
     const told = possible.filter(({ journey }) => isTold(journey, hourIndex));
     return told.length > 0 ? told : possible;
   };
 
-  const cumulated = cumulateHours(request);
-  const showcases = listShowcases(canHappen, hours);
+  const cumulated = cumulateHours(request, listChoices);
+  const showcases = listShowcases(request);
   let choices: readonly Choice[] = [];
   let choicesHour = -1;
 
@@ -109,6 +97,29 @@ export function createSchedule(request: ScheduleRequest): Schedule {
   };
 }
 
+interface Timetable {
+  /** How many hours have something that is wanted in this journey. */
+  readonly possibleHours: number;
+  /** The hours in which it is told: all of these, or some at even distances. */
+  readonly told: ReadonlySet<number>;
+}
+
+function planHours(journey: Journey, { events, hours, canHappen }: ScheduleRequest): Timetable {
+  const types = [...listJourneyEvents(journey)];
+  const possible = Array.from({ length: hours }, (_, hour) => hour).filter((hour) =>
+    types.some((type) => canHappen(type, hour)),
+  );
+  const share = journey.weight / TOTAL_WEIGHT;
+  const wanted = Math.ceil((events * share) / types.length / EVENTS_PER_SMALL_OBJECT);
+  const count = journey.isRoundTheClock ? possible.length : Math.min(possible.length, wanted);
+  const shift = mix(saltOf(journey.name), 1) % Math.max(1, possible.length);
+  const told = possible.filter((_, at) => {
+    const rank = (at + shift) * count;
+    return Math.floor((rank + count) / possible.length) > Math.floor(rank / possible.length);
+  });
+  return { possibleHours: possible.length, told: new Set(told) };
+}
+
 /** The ways to tell this journey: freely if it then begins with a wanted event, else to each of them. */
 function planStories(
   journey: Journey,
@@ -116,8 +127,9 @@ function planStories(
   isFiltered: boolean,
   weight: number,
 ): readonly Choice[] {
-  if (!isFiltered || wanted.some((type) => beginsWith(journey, type))) {
-    return [{ journey, path: [], weight }];
+  if (!isFiltered) return [{ journey, path: [], weight }];
+  if (wanted.some((type) => beginsWith(journey, type))) {
+    return [{ journey, path: [journey.start], weight }];
   }
   // Ten other journeys may lead there too, but by long ways.
   const nearest = wanted.filter((type) => findShortest(type)?.journey === journey);
@@ -147,10 +159,7 @@ function beginsWith(journey: Journey, eventType: string): boolean {
   return isFirst && path.every((step) => (step.chance ?? 1) > 0.5);
 }
 
-function listShowcases(
-  canHappen: ScheduleRequest['canHappen'],
-  hours: number,
-): readonly Showcase[] {
+function listShowcases({ hours, canHappen }: ScheduleRequest): readonly Showcase[] {
   const everyHour = Array.from({ length: hours }, (_, hour) => hour);
   const types = new Set(JOURNEYS.flatMap((journey) => [...listJourneyEvents(journey)]));
   return [...types].flatMap((eventType) => {
@@ -177,13 +186,18 @@ function createInterest(wanted: ReadonlySet<string>): (step: Step) => boolean {
   return isInteresting;
 }
 
-function cumulateHours({ events, hours, firstHourOfDay, canHappen }: ScheduleRequest): number[] {
-  const types = new Set(JOURNEYS.flatMap((journey) => [...listJourneyEvents(journey)]));
-  const weights = Array.from({ length: hours }, (_, hour): number =>
-    [...types].some((type) => canHappen(type, hour))
-      ? (HOUR_WEIGHTS[(firstHourOfDay + hour) % 24] ?? 1)
-      : 0,
-  );
+/**
+ * Events told by the end of each hour. An hour has as many as the journeys that are told in it weigh, so
+ * that a journey of few hours does not fill the hours in which nothing else happens.
+ */
+function cumulateHours(
+  { events, hours, firstHourOfDay }: ScheduleRequest,
+  listChoices: (hourIndex: number) => readonly Choice[],
+): readonly number[] {
+  const weights = Array.from({ length: hours }, (_, hour) => {
+    const told = listChoices(hour).reduce((sum, choice) => sum + choice.weight, 0);
+    return told * (HOUR_WEIGHTS[(firstHourOfDay + hour) % 24] ?? 1);
+  });
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   let sum = 0;
   return weights.map((weight) => {

@@ -30,6 +30,9 @@ export interface TellRequest {
 const EVENTS_WITHOUT_HURRY = 3_000;
 /** Share of the period after which missing event types are made to happen. */
 const SHARE_BEFORE_SHOWCASES = 0.4;
+/** Most showcases are shorter. */
+const EVENTS_PER_SHOWCASE = 6;
+const MAX_RESERVED_SHARE = 0.2;
 /** Stories in a row that gave nothing, before the next one must fit into the period. */
 const MAX_FRUITLESS = 20;
 
@@ -62,12 +65,17 @@ export function* tellEvents(
   for (let hourIndex = 0; hourIndex < hours; hourIndex++) {
     const start = from + hourIndex * 3_600;
     const first = sequence;
-    const quota = Math.max(1, schedule.countUntil(hourIndex) - first);
+    const isLast = hourIndex === hours - 1;
+    const limit = () => {
+      const reserve = isLast ? 0 : reserveFor(missing.size, request.events);
+      return Math.min(schedule.countUntil(hourIndex), request.events - reserve);
+    };
+    const quota = Math.max(1, limit() - first);
     // Stories are spread over the hour in the order of their start.
     const now = () => start + Math.min(3_599, Math.floor(((sequence - first) / quota) * 3_600));
 
     for (const showcase of listDue(missing, schedule, request, hourIndex)) {
-      if (sequence >= schedule.countUntil(hourIndex)) break;
+      if (sequence >= limit()) break;
       if (!missing.has(showcase)) continue;
       const { journey, path } = showcase;
       const events = tellStory(world, journey, now(), path, until - 1);
@@ -75,7 +83,7 @@ export function* tellEvents(
       yield { hourIndex, events };
     }
     let fruitless = 0;
-    while (sequence < schedule.countUntil(hourIndex)) {
+    while (sequence < limit()) {
       const story = schedule.pickStory(world.draw, hourIndex);
       if (story === undefined) break;
       const lastTime = fruitless < MAX_FRUITLESS ? undefined : until - 1;
@@ -86,6 +94,11 @@ export function* tellEvents(
     }
     yield { hourIndex, events: [] };
   }
+}
+
+/** Events to keep for the last hour, so that what is still missing then can happen. */
+function reserveFor(missing: number, events: number): number {
+  return Math.min(missing * EVENTS_PER_SHOWCASE, Math.floor(events * MAX_RESERVED_SHARE));
 }
 
 /** The showcases to tell in this hour: those not seen by chance so far, in hours that have their journey. */

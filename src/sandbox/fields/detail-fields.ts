@@ -45,6 +45,8 @@ export const DETAIL_FIELDS: FieldTable = {
   // Messages that failed, and answers.
   retry_count: (_event, random) => random % 4,
   attempt_count: (_event, random) => 1 + (random % 5),
+  provider_error_code: () => '30008',
+  provider_error_title: () => 'Unknown error',
   deferral_reason: () => '421 4.7.0 Try again later, too many connections',
   endpoint_url: () => `https://${WEBHOOK_HOST}${WEBHOOK_PATH}`,
   host: () => WEBHOOK_HOST,
@@ -88,6 +90,7 @@ export const DETAIL_FIELDS: FieldTable = {
   reasoning_tokens: (_event, random) => random % 300,
   prompt_tokens: (_event, random) => 200 + (random % 3_000),
   completion_tokens: (_event, random) => 20 + (random % 600),
+  total_tokens: (_event, random) => 220 + (random % 3_000),
   input: () => JSON.stringify({ task: 'Write a subject line', tone: 'friendly' }),
   output: () => 'Your next trail starts here',
   is_error: (_event, random) => random % 50 === 0,

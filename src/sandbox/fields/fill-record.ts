@@ -31,29 +31,41 @@ export function isKnownField(name: string): boolean {
 
 /** Builds the function that fills records of one schema; once a schema, not once a record. */
 export function createFillRecord(type: RecordType, seed: number): FillRecord {
-  const fields = type.fields.map((field) => createFillField(field.name, field.type, seed));
+  const fields = type.fields.map((field) => createField(field.name, field.type, seed));
+  const places = new Map(type.fields.map((field, at) => [field.name, at]));
   return (event) => {
     const values = new Array<unknown>(fields.length);
-    for (let at = 0; at < fields.length; at++) values[at] = fields[at]?.(event);
+    for (let at = 0; at < fields.length; at++) values[at] = fields[at]?.fill(event);
+    // Stories fix few fields: putting these on top is twice as fast as asking the story for each field.
+    for (const name in event.values) {
+      const at = places.get(name);
+      if (at !== undefined) values[at] = fields[at]?.adapt(event.values[name], event.sequence);
+    }
     return values;
   };
 }
 
-type FillField = (event: StoryEvent) => unknown;
+interface FilledField {
+  /** What the field says by itself. */
+  readonly fill: (event: StoryEvent) => unknown;
+  readonly adapt: Adapt;
+}
 
-function createFillField(name: string, type: AvroType, seed: number): FillField {
+function createField(name: string, type: AvroType, seed: number): FilledField {
   const salt = saltOf(name) ^ seed;
   const adapt = createAdapt(type, name, salt);
   // Its number makes the id unique; the seed makes it another one in another bucket.
-  if (name === 'id') return ({ sequence }) => adapt(uuidOf(sequence, seed), sequence);
-  if (name === 'time') return ({ time, sequence }) => adapt(time, sequence);
+  if (name === 'id') {
+    return { adapt, fill: ({ sequence }) => adapt(uuidOf(sequence, seed), sequence) };
+  }
+  if (name === 'time') return { adapt, fill: ({ time, sequence }) => adapt(time, sequence) };
   const fieldValue = FIELD_VALUES.get(name);
-  return (event) => {
-    const { values, sequence } = event;
-    const told = values?.[name];
-    if (told !== undefined) return adapt(told, sequence);
-    const random = mix(sequence, salt);
-    return adapt(fieldValue?.(event, random), random);
+  return {
+    adapt,
+    fill(event) {
+      const random = mix(event.sequence, salt);
+      return adapt(fieldValue?.(event, random), random);
+    },
   };
 }
 

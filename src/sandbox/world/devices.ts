@@ -111,12 +111,19 @@ export function createDevices(draw: Draw, person: number, salt: number): readonl
 }
 
 function createDevice(model: DeviceModel, random: number, salt: number): Device {
-  const { osVersions, ...known } = model;
   const hasAdId = model.platform !== 'web' && random % 3 === 0;
+  // Written out: objects made by spreading are several times slower to read, and devices are read a lot.
   return {
-    ...known,
+    platform: model.platform,
+    model: model.model,
+    resolution: model.resolution,
+    browser: model.browser,
+    deviceClass: model.deviceClass,
+    deviceOs: model.deviceOs,
+    userAgent: model.userAgent,
+    sdkVersion: model.sdkVersion,
     deviceId: uuidOf(random, salt),
-    osVersion: pickAt(osVersions, random),
+    osVersion: pickAt(model.osVersions, random),
     adId: hasAdId ? uuidOf(random, salt + 7) : undefined,
     adIdType: hasAdId ? (model.platform === 'ios' ? 'ios_idfa' : 'google_ad_id') : undefined,
     isAdTracked: hasAdId,

@@ -72,6 +72,8 @@ export interface Journey {
   /** Where its messages come from; none when it is not about a message. */
   readonly origin?: 'campaign' | 'canvas';
   readonly channel?: Channel;
+  /** Told in every hour, also in a small bucket. */
+  readonly isRoundTheClock?: true;
   /** Starts on one of the person's devices. */
   readonly isOnDevice?: true;
   readonly start: Step;

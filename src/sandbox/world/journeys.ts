@@ -143,7 +143,7 @@ const CANVAS: Step = {
         {
           event: 'users.canvas.exit.MatchedAudience',
           chance: 0.08,
-          after: [3_600, 43_200],
+          after: [1_800, 10_800],
           leadsTo: [
             {
               event: 'users.canvasstep.Progression',
@@ -197,7 +197,14 @@ const AGENT: Step = {
 };
 
 export const JOURNEYS: readonly Journey[] = [
-  { name: 'session', weight: 13, audience: 'app', isOnDevice: true, start: VISIT },
+  {
+    name: 'session',
+    weight: 13,
+    audience: 'app',
+    isRoundTheClock: true,
+    isOnDevice: true,
+    start: VISIT,
+  },
   {
     name: 'email',
     weight: 34,

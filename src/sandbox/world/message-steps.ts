@@ -86,7 +86,7 @@ const EMAIL_DELIVERED: Step = {
       event: 'users.messages.email.Open',
       isEager: true,
       chance: 0.42,
-      after: [60, 36_000],
+      after: [60, 28_800],
       values: () => ({ machine_open: null }),
       leadsTo: [
         EMAIL_CLICKS,
@@ -169,7 +169,7 @@ export const PUSH = sending(
             event: 'users.messages.pushnotification.Open',
             isEager: true,
             chance: 0.09,
-            after: [5, 14_400],
+            after: [5, 9_000],
             values: ({ draw }) => (draw.happens(0.2) ? { button_string: 'Shop now' } : {}),
             leadsTo: [{ ...VISIT, chance: 0.9, after: [0, 2] }],
           },
@@ -377,7 +377,7 @@ export const CONTENT_CARD = sending(
         event: 'users.messages.contentcard.Impression',
         isEager: true,
         chance: 0.4,
-        after: [60, 21_600],
+        after: [60, 10_800],
         leadsToOneOf: [
           { chance: 0.82 },
           { event: 'users.messages.contentcard.Click', chance: 0.1, after: [2, 30] },

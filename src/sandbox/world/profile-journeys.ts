@@ -83,7 +83,8 @@ export const PROFILE_JOURNEYS: readonly Journey[] = [
     start: {
       event: 'users.UserOrphan',
       effect: 'merge',
-      values: ({ other }) => ({ orphaned_by_id: other.userId }),
+      // Alone in the world there is nobody to merge with: the field then makes up an id.
+      values: ({ other, person }) => (other === person ? {} : { orphaned_by_id: other.userId }),
     },
   },
   {

@@ -52,7 +52,7 @@ export function tellStory(
   const start: Moment = {
     draw,
     person,
-    other: effect === 'merge' ? population.pick(draw, 'any', time) : person,
+    other: effect === 'merge' ? pickOther(world, person, time) : person,
     device: journey.isOnDevice ? person.devices[0] : undefined,
     message: createMessage(world, journey, time),
     visit: undefined,
@@ -61,6 +61,15 @@ export function tellStory(
   const events: StoryEvent[] = [];
   walk({ world, path, lastTime, events }, journey.start, start);
   return events;
+}
+
+/** Somebody else, if a few tries find one. */
+function pickOther({ draw, population }: World, person: Persona, time: number): Persona {
+  let other = person;
+  for (let attempt = 0; attempt < 5 && other.index === person.index; attempt++) {
+    other = population.pick(draw, 'any', time);
+  }
+  return other;
 }
 
 interface Walk {

@@ -3,12 +3,18 @@
  * own container reader; the other files in this folder look at single parts.
  */
 
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { listEventTypes } from '../../../src/avro/schema-registry.ts';
 import { parseObjectKey } from '../../../src/discovery/object-key.ts';
 import { generateBucket } from '../../../src/sandbox/generate-bucket.ts';
 import type { GenerateOptions } from '../../../src/sandbox/generate-options.ts';
-import { generateInMemory, listRecords, type StoredRecord } from './generated-world.ts';
+import {
+  generateInMemory,
+  listRecords,
+  type StoredObjects,
+  type StoredRecord,
+} from './generated-world.ts';
 
 describe('generateBucket', () => {
   it('gives the same keys and bytes for the same seed, and others for another', async () => {
@@ -16,7 +22,7 @@ describe('generateBucket', () => {
     const first = await generateInMemory(options);
     const second = await generateInMemory(options);
     const other = await generateInMemory({ ...options, seed: 8 });
-    expect([...second.objects]).toEqual([...first.objects]);
+    expect(digest(second.objects)).toEqual(digest(first.objects));
     expect(second.summary).toEqual(first.summary);
     const ids = new Set((await listRecords(first.objects)).map(({ values }) => values.id));
     const otherIds = (await listRecords(other.objects)).map(({ values }) => values.id);
@@ -24,7 +30,7 @@ describe('generateBucket', () => {
   });
 
   it('gives exactly as many distinct events as asked for, and counts them', async () => {
-    for (const events of [1, 17, 400, 2_500]) {
+    for (const events of [1, 17, 1_200]) {
       const { objects, summary } = await generateInMemory({ events, duplicates: 0.2, late: 0.1 });
       const records = await listRecords(objects);
       const distinct = new Map(records.map(({ values, type }) => [values.id, type]));
@@ -54,7 +60,7 @@ describe('generateBucket', () => {
   });
 
   it('delivers the asked share of events twice, each time with the same values', async () => {
-    const { objects, summary } = await generateInMemory({ events: 6_000, duplicates: 0.1 });
+    const { objects, summary } = await generateInMemory({ events: 2_500, duplicates: 0.1 });
     expect(summary.duplicates / summary.events).toBeCloseTo(0.1, 1.5);
     const byId = groupById(await listRecords(objects));
     const twice = [...byId.values()].filter((records) => records.length > 1);
@@ -70,7 +76,11 @@ describe('generateBucket', () => {
   });
 
   it('lets the asked share of events arrive in a later hour, and none in an earlier one', async () => {
-    const { objects, summary } = await generateInMemory({ events: 6_000, late: 0.1 });
+    const { objects, summary } = await generateInMemory({
+      events: 4_000,
+      late: 0.1,
+      duplicates: 0,
+    });
     const records = await listRecords(objects);
     const hoursLate = records.map(
       ({ hour, time }) => hour.getTime() / 3_600_000 - Math.floor(time / 3_600),
@@ -99,7 +109,7 @@ describe('generateBucket', () => {
 
   it('writes keys of the layout that was asked for, or of one after the other', async () => {
     const layoutsOf = async (layout: GenerateOptions['layout']) => {
-      const { objects } = await generateInMemory({ layout, late: 0, duplicates: 0 });
+      const { objects } = await generateInMemory({ events: 500, layout, late: 0, duplicates: 0 });
       const keys = [...objects.keys()].map((key) => parseObjectKey(key));
       expect(keys).not.toContain(undefined);
       return keys.toSorted((a, b) => Number(a?.hour) - Number(b?.hour)).map((key) => key?.layout);
@@ -125,7 +135,7 @@ describe('generateBucket', () => {
 
   it('gives a demonstration bucket a sensible number of objects', async () => {
     const { summary } = await generateInMemory({ events: 20_000 });
-    expect(summary.objects).toBeLessThanOrEqual(600);
+    expect(summary.objects).toBeLessThanOrEqual(450);
   });
 
   it('gives only the event types that were asked for', async () => {
@@ -133,6 +143,9 @@ describe('generateBucket', () => {
       const { summary } = await generateInMemory({ events: 2_000, eventTypes: [eventType] });
       expect(summary.byEventType).toEqual({ [eventType]: 2_000 });
     }
+    const merges = ['users.UserOrphan'];
+    const many = await generateInMemory({ events: 300, users: 20, eventTypes: merges });
+    expect(many.summary.events).toBe(300);
     const { summary } = await generateInMemory({ eventTypes: ['users.canvas.*', '*.Purchase'] });
     const types = Object.keys(summary.byEventType);
     expect(types).toContain('users.behaviors.Purchase');
@@ -211,6 +224,12 @@ describe('generateBucket', () => {
     });
   });
 });
+
+/** Keys and bytes as short texts: comparing the buffers themselves takes vitest ten seconds. */
+function digest(objects: StoredObjects): readonly string[] {
+  const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+  return [...objects].map(([key, bytes]) => `${key} ${hash(bytes)}`);
+}
 
 function groupById(records: readonly StoredRecord[]): Map<unknown, StoredRecord[]> {
   const byId = new Map<unknown, StoredRecord[]>();
