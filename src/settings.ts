@@ -9,7 +9,7 @@
 import { z } from 'zod';
 import { DURATION_PATTERN, parseDuration, parseSize, SIZE_PATTERN } from './quantity.ts';
 
-export type SettingKind = 'text' | 'integer' | 'boolean' | 'duration' | 'size' | 'choice' | 'list';
+type SettingKind = 'text' | 'integer' | 'boolean' | 'duration' | 'size' | 'choice' | 'list';
 
 /** What is known about one setting apart from its zod schema. */
 interface SettingFacts {

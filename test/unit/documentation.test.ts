@@ -10,7 +10,7 @@ import { EXIT_CODES } from '../../src/cli/exit-codes.ts';
 import { buildProgram } from '../../src/cli/run.ts';
 import { Session } from '../../src/cli/session.ts';
 import { ERROR_CODES } from '../../src/errors.ts';
-import { SETTINGS } from '../../src/settings.ts';
+import { SETTINGS, type Setting } from '../../src/settings.ts';
 import { Database } from '../../src/warehouse/database.ts';
 import { migrate, OBJECT_STATUSES } from '../../src/warehouse/migrations.ts';
 
@@ -70,7 +70,7 @@ describe('docs/commands.md', () => {
   });
 });
 
-function formatDefault(written: unknown): string {
+function formatDefault(written: Setting['default']): string {
   if (written === undefined) return 'none';
   return `\`${Array.isArray(written) ? '[]' : String(written)}\``;
 }
