@@ -8,6 +8,7 @@
 
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type DuckDBConnection,
@@ -51,9 +52,10 @@ export class Database {
 
   /**
    * @throws CurrentsError DATABASE_BUSY (naming the holder), DATABASE_MISSING (read-only and no file),
-   *   DATABASE_FAILED, DISK_FULL.
+   *   SETTINGS_INVALID (a name that hides our schemas), DATABASE_FAILED, DISK_FULL.
    */
   static async open(options: OpenOptions): Promise<Database> {
+    refuseSchemaName(options.path);
     if (options.readOnly && options.path !== ':memory:' && !existsSync(options.path)) {
       throw new CurrentsError({
         code: 'DATABASE_MISSING',
@@ -193,6 +195,23 @@ export class Database {
     this.#connection.closeSync();
     this.#instance.closeSync();
   }
+}
+
+/**
+ * DuckDB calls a database like its file up to the first dot. Were that `events` or `ops`, then
+ * `events.some_table` would be ambiguous, for us and for everyone who opens the file.
+ *
+ * @throws CurrentsError SETTINGS_INVALID
+ */
+export function refuseSchemaName(path: string): void {
+  const name = basename(path).replace(/^\.+/, '').split('.')[0]?.toLowerCase();
+  if (name !== 'events' && name !== 'ops') return;
+  throw new CurrentsError({
+    code: 'SETTINGS_INVALID',
+    message: `cannot use ${path} as a database: DuckDB would call it ${name}, as a schema in it (expected a file name that does not begin with events. or ops.)`,
+    hint: '--database currents.duckdb, or any other name',
+    context: { path },
+  });
 }
 
 /** A name as an SQL identifier: quoted, whatever it holds. NUL cannot be quoted and is left out. */

@@ -9,7 +9,7 @@
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { CurrentsError } from '../errors.ts';
-import { Database, quoteIdentifier, quoteLiteral } from './database.ts';
+import { Database, quoteIdentifier, quoteLiteral, refuseSchemaName } from './database.ts';
 
 export interface PublishOptions {
   readonly database: string;
@@ -28,7 +28,10 @@ export interface Published {
   readonly seconds: number;
 }
 
-/** @throws CurrentsError USAGE (the path is the database itself), DATABASE_MISSING, DATABASE_BUSY, DISK_FULL. */
+/**
+ * @throws CurrentsError USAGE (the path is the database itself), SETTINGS_INVALID (a name that hides our
+ *   schemas), DATABASE_MISSING, DATABASE_BUSY, DISK_FULL.
+ */
 export async function publishDatabase(options: PublishOptions): Promise<Published> {
   const startedAtMs = Date.now();
   const target = path.resolve(options.path);
@@ -39,6 +42,7 @@ export async function publishDatabase(options: PublishOptions): Promise<Publishe
       hint: 'currents publish analysts/currents.duckdb',
     });
   }
+  refuseSchemaName(target);
   const {
     path: source,
     readOnly,
