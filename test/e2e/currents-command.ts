@@ -68,5 +68,5 @@ export async function ingest(
 }
 
 async function readAll(stream: ChildProcess['stdout']): Promise<string> {
-  return stream === null ? '' : await text(stream);
+  return stream === null ? '' : text(stream);
 }
