@@ -11,6 +11,8 @@
  */
 
 import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
 import type { Config } from './config.ts';
 import { compileEventTypeGlobs } from './discovery/event-type-globs.ts';
 import { type DiscoveredObject, listNewObjects } from './discovery/list-objects.ts';
@@ -303,6 +305,7 @@ export function openSource({ source }: Config): ObjectStore {
 /** Opens the database for writing and brings our own tables up to date. The caller closes it. */
 export async function openWarehouse(config: Config, waitMs = 0): Promise<Database> {
   const { memoryLimitBytes, threads } = config.load;
+  await mkdir(path.dirname(config.database), { recursive: true });
   const database = await Database.open({
     path: config.database,
     memoryLimitBytes,
