@@ -34,7 +34,7 @@ export async function runCli(args: readonly string[], signal: AbortSignal): Prom
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT_CODES.done;
     if (error instanceof CommanderError && error.code === 'commander.help') return EXIT_CODES.usage;
-    const ours = error instanceof CommanderError ? toUsageError(error) : toCurrentsError(error);
+    const ours = toOurs(error, signal);
     writeError(ours, args.includes('--json'));
     return exitCodeOf(ours);
   }
@@ -70,6 +70,18 @@ export function buildProgram(session: Session): Command {
   addGenerateCommand(program, session);
   addDemoCommand(program, session);
   return program;
+}
+
+function toOurs(error: unknown, signal: AbortSignal): CurrentsError {
+  if (error instanceof CommanderError) return toUsageError(error);
+  // Waiting and downloading end with errors of Node's own when the signal fires.
+  const isInterrupted = signal.aborted && !(error instanceof CurrentsError);
+  if (!isInterrupted) return toCurrentsError(error);
+  return new CurrentsError({
+    code: 'INTERRUPTED',
+    message: `cannot finish: asked to stop (${String(signal.reason)})`,
+    cause: error,
+  });
 }
 
 function toUsageError(error: CommanderError): CurrentsError {
