@@ -31,7 +31,7 @@ export interface Schedule {
   /** One for each wanted event type, the most important first. */
   readonly showcases: readonly Showcase[];
   /** Whether a step, or anything that may follow, is a wanted event or changes a person. */
-  isInteresting(step: Step): boolean;
+  readonly isInteresting: (step: Step) => boolean;
   /** Whether this journey is told in the n-th hour. */
   isTold(journey: Journey, hourIndex: number): boolean;
 }

@@ -49,7 +49,8 @@ export const MESSAGE_FIELDS: FieldTable = {
   combination_token: ({ message }) => hexOf(message?.number ?? 0, 915, 16),
   send_id: ({ message }) => message?.sendId,
   dispatch_id: ({ message }) => message?.dispatchId,
-  message_id: ({ message }) => (message === undefined ? null : hexOf(message.number, 916, 32)),
+  message_id: ({ message, type, sequence }) =>
+    message === undefined ? null : hexOf(isAnswer(type) ? sequence : message.number, 916, 32),
   in_reply_to: ({ message }) => (message === undefined ? null : hexOf(message.number, 916, 32)),
   message_extras: (_event, random) =>
     random % 3 === 0
@@ -93,6 +94,11 @@ function campaignName({ message, time }: StoryEvent): string | null {
   const campaign = message?.campaign;
   if (campaign === undefined || time < campaign.createdAt + NAME_DELAY_SECONDS) return null;
   return campaign.name;
+}
+
+/** An answer is a message of its own, in reply to ours. */
+function isAnswer(eventType: string): boolean {
+  return eventType.endsWith('.InboundReceive');
 }
 
 function linkOf(number: number): readonly [string, string | null] {

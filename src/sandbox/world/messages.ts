@@ -5,13 +5,20 @@
  * does; triggered messages have a dispatch of their own.
  */
 
-import { type Campaign, type Channel, createCampaigns, createCanvases } from './campaigns.ts';
+import {
+  type Campaign,
+  type Canvas,
+  type Channel,
+  createCampaigns,
+  createCanvases,
+} from './campaigns.ts';
 import { type Draw, hexOf, mix } from './draw.ts';
 import type { Message } from './story-event.ts';
 
 export interface Messages {
   createCampaignMessage(draw: Draw, channel: Channel, time: number): Message;
-  createCanvasMessage(draw: Draw): Message;
+  /** Of any Canvas, or of one that has a step of this channel. */
+  createCanvasMessage(draw: Draw, channel?: Channel): Message;
 }
 
 /** A newsletter in its hour is this much more likely than a triggered campaign. */
@@ -54,8 +61,10 @@ export function createMessages(seed: number, from: number, until: number): Messa
         number,
       };
     },
-    createCanvasMessage(draw) {
-      const canvas = draw.pick(canvases);
+    createCanvasMessage(draw, channel) {
+      const canvas = draw.pick(
+        canvases.filter((one) => channel === undefined || hasStep(one, channel)),
+      );
       const number = draw.whole(0, 0xffff_ffff);
       return {
         campaign: undefined,
@@ -70,10 +79,14 @@ export function createMessages(seed: number, from: number, until: number): Messa
   };
 }
 
-/** The same message at the Canvas's step of this channel, or at its first step when it has none. */
+export function hasStep(canvas: Canvas, channel: Channel): boolean {
+  return canvas.steps.some((step) => step.channel === channel);
+}
+
+/** The same message at the Canvas's step of this channel; it has to have one. */
 export function enterChannel(message: Message, channel: Channel): Message {
   const steps = message.canvas?.steps ?? [];
-  return { ...message, step: steps.find((step) => step.channel === channel) ?? steps[0] };
+  return { ...message, step: steps.find((step) => step.channel === channel) };
 }
 
 function listCampaigns(

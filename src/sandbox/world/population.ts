@@ -39,6 +39,8 @@ const MAX_SHARE_GONE = 0.03;
 const MAX_SHARE_LEFT = 0.25;
 
 const PICKS = 8;
+/** Few are anonymous, and who merges or signs up has to be. */
+const PICKS_OF_ANONYMOUS = 60;
 const MAX_KEPT_PERSONAS = 50_000;
 const ANONYMITY = 601;
 
@@ -108,8 +110,9 @@ export function createPopulation(seed: number, users: number): Population {
 
   const pick = (draw: Draw, audience: Audience, time: number): Persona => {
     if (audience === 'newcomer' && arrived < users) return personaOf(arrived++);
+    const picks = audience === 'anonymous' ? PICKS_OF_ANONYMOUS : PICKS;
     let index = 0;
-    for (let attempt = 0; attempt < PICKS; attempt++) {
+    for (let attempt = 0; attempt < picks; attempt++) {
       // Regulars have low numbers: squaring makes them come to the app more often than the others.
       const share = audience === 'app' ? draw.share() ** 2 : draw.share();
       index = survivorOf(Math.floor(share * arrived));

@@ -137,5 +137,6 @@ function customAttributes(draw: Moment['draw'], person: Moment['person']): objec
   if (draw.happens(0.2))
     attributes.newsletter_topics = { hiking: true, climbing: draw.happens(0.5) };
   if (draw.happens(0.1)) attributes.store = null;
+  if (Object.keys(attributes).length === 0) attributes.visits = draw.whole(1, 40);
   return attributes;
 }

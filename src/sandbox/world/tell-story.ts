@@ -8,11 +8,11 @@
 
 import { type Draw, uuidOf } from './draw.ts';
 import type { Journey, Moment, Step } from './journey.ts';
-import { enterChannel, type Messages } from './messages.ts';
+import { enterChannel, hasStep, type Messages } from './messages.ts';
 import type { Persona } from './personas.ts';
 import type { Population } from './population.ts';
 import { pickProduct } from './shop.ts';
-import type { StoryEvent, Visit } from './story-event.ts';
+import type { Message, StoryEvent, Visit } from './story-event.ts';
 
 /** What a story draws from, and who listens to it. */
 export interface World {
@@ -54,7 +54,7 @@ export function tellStory(
     person,
     other: effect === 'merge' ? pickOther(world, person, time) : person,
     device: journey.isOnDevice ? person.devices[0] : undefined,
-    message: createMessage(world, journey, time),
+    message: createMessage(world, journey, time, path),
     visit: undefined,
     time: Math.min(time, lastTime),
   };
@@ -79,15 +79,23 @@ interface Walk {
   readonly events: StoryEvent[];
 }
 
-function createMessage({ draw, messages }: World, journey: Journey, time: number) {
-  if (journey.origin === 'canvas') return messages.createCanvasMessage(draw);
+function createMessage(
+  { draw, messages }: World,
+  journey: Journey,
+  time: number,
+  path: readonly Step[],
+): Message | undefined {
+  if (journey.origin === 'canvas') {
+    const channel = path.find((step) => step.entersChannel !== undefined)?.entersChannel;
+    return messages.createCanvasMessage(draw, channel);
+  }
   if (journey.channel === undefined) return undefined;
   return messages.createCampaignMessage(draw, journey.channel, time);
 }
 
 function walk(story: Walk, step: Step, before: Moment): void {
   const { world, path } = story;
-  const { draw, population, listener } = world;
+  const { population, listener } = world;
   const moment = proceed(step, before, story.lastTime);
   if (step.event !== undefined) tell(story, step, step.event, moment);
   if (step.effect !== undefined) population.apply(step.effect, moment.person, moment.other);
@@ -99,7 +107,7 @@ function walk(story: Walk, step: Step, before: Moment): void {
   }
   if (step.leadsToOneOf !== undefined) {
     const onPath = step.leadsToOneOf.find((choice) => path.includes(choice));
-    const next = onPath ?? chooseStep(step.leadsToOneOf, draw);
+    const next = onPath ?? chooseStep(step.leadsToOneOf, moment);
     if (listener.isInteresting(next)) walk(story, next, moment);
   }
 }
@@ -145,12 +153,18 @@ function isDue(step: Step, moment: Moment): boolean {
   return moment.draw.happens((step.chance ?? 1) * eagerness);
 }
 
-function chooseStep(choices: readonly Step[], draw: Draw): Step {
+/** One of them by their weights; a Canvas goes only to channels that it has a step for. */
+function chooseStep(choices: readonly Step[], { draw, message }: Moment): Step {
+  const weigh = ({ chance, entersChannel }: Step): number => {
+    const { canvas } = message ?? {};
+    if (entersChannel !== undefined && canvas && !hasStep(canvas, entersChannel)) return 0;
+    return chance ?? 1;
+  };
   let total = 0;
-  for (const choice of choices) total += choice.chance ?? 1;
+  for (const choice of choices) total += weigh(choice);
   let rest = draw.share() * total;
   for (const choice of choices) {
-    rest -= choice.chance ?? 1;
+    rest -= weigh(choice);
     if (rest < 0) return choice;
   }
   return choices[0] as Step;

@@ -176,7 +176,7 @@ function countByMessage(
 ): ReadonlyMap<string, number> {
   const seen = new Map<string, Set<unknown>>();
   for (const record of ofType(type)) {
-    const message = `${record.values.campaign_id} ${record.values.canvas_step_id}`;
+    const message = [record.values.campaign_id, record.values.canvas_step_id].join(' ');
     seen.set(message, (seen.get(message) ?? new Set()).add(distinct(record)));
   }
   return new Map([...seen].map(([message, values]) => [message, values.size]));
