@@ -13,7 +13,7 @@ import { findPath, type Journey, listJourneyEvents, type Step } from './world/jo
 import { JOURNEYS } from './world/journeys.ts';
 
 /** A journey to tell, with the steps that must happen. */
-export interface PlannedStory {
+interface PlannedStory {
   readonly journey: Journey;
   readonly path: readonly Step[];
 }

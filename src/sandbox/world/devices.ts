@@ -6,9 +6,9 @@
 
 import { type Draw, hexOf, mix, pickAt, uuidOf } from './draw.ts';
 
-export type Platform = 'ios' | 'android' | 'web';
+type Platform = 'ios' | 'android' | 'web';
 
-export interface DeviceModel {
+interface DeviceModel {
   readonly platform: Platform;
   readonly model: string;
   readonly osVersions: readonly string[];

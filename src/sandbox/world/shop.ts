@@ -17,7 +17,7 @@ function product(id: string, name: string, category: string, dollars: number): P
   return { id, name, category, dollars };
 }
 
-export const PRODUCTS: readonly Product[] = [
+const PRODUCTS: readonly Product[] = [
   product('TENT-2P', 'Fell Tent, two persons', 'camp', 249),
   product('TENT-4P', 'Fell Tent, four persons', 'camp', 389),
   product('BAG-DOWN', 'Down Sleeping Bag', 'camp', 179.5),

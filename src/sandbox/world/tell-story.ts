@@ -22,7 +22,7 @@ export interface World {
   readonly listener: Listener;
 }
 
-export interface Listener {
+interface Listener {
   /** Whether anything from this step on may be wanted; the same for every story. */
   isInteresting(step: Step): boolean;
   /** The number of an event that is wanted; undefined for any other. */
