@@ -114,12 +114,13 @@ export async function chooseTableName(database: Database, eventType: string): Pr
  *
  * @param current the table, or only the name that it will get
  * @param incoming in the order in which the objects will be loaded
+ * @param needsRescued a value is known that fits no column
  */
 export function planTable(
   eventType: string,
   current: EventTable | { readonly name: string },
   incoming: readonly IncomingSchema[],
-  mode: SchemaChangeMode,
+  { mode, needsRescued }: { readonly mode: SchemaChangeMode; readonly needsRescued: boolean },
 ): TablePlan {
   const before = 'columns' in current ? current : undefined;
   const columns = [...(before?.columns ?? (mode === 'evolve' ? [] : knownColumns(eventType)))];
@@ -197,9 +198,10 @@ export function planTable(
     if (refused.length > 0) refusals.set(schema.fingerprint, refuse(eventType, refused));
   }
 
+  const hasRescued = needsRescued || (before?.hasRescued ?? false);
   return {
     before,
-    table: { eventType, name: current.name, columns, hasRescued: before?.hasRescued ?? false },
+    table: { eventType, name: current.name, columns, hasRescued },
     changes,
     refusals,
   };
@@ -237,6 +239,7 @@ export async function applyPlan(
       if (now && now.type !== old.type) await widenColumn(database, table, old, now.type);
     }
   }
+  if (table.hasRescued && !before?.hasRescued) await addRescuedColumn(database, table.name);
   if (added.length > 0) await recordColumns(database, table, added, incoming);
 }
 
@@ -272,6 +275,7 @@ async function widenColumn(
 ) {
   const target = `events.${quoteIdentifier(table.name)}`;
   const column = quoteIdentifier(old.name);
+  let cast = formatWideningCast(column, old.type, type);
   if (formatColumnType(old.type) === 'BIGINT' && formatColumnType(type) === 'DOUBLE') {
     // A double has 53 bits: the longs that it cannot hold keep their digits in _rescued.
     const inexact = `${column}::double::hugeint <> ${column}::hugeint`;
@@ -280,20 +284,22 @@ async function widenColumn(
     );
     if (found) {
       await addRescuedColumn(database, table.name);
+      // Not an update: DuckDB commits no transaction that altered a table after changing its rows.
       await database.run(
-        `update ${target} set ${RESCUED_COLUMN} = json_merge_patch(coalesce(${RESCUED_COLUMN}, '{}'),
-           json_object(${quoteLiteral(old.field)}, ${column})), ${column} = null where ${inexact}`,
+        `alter table ${target} alter column ${RESCUED_COLUMN} set data type JSON using
+           case when ${inexact} then json_merge_patch(coalesce(${RESCUED_COLUMN}, '{}'),
+             json_object(${quoteLiteral(old.field)}, ${column})) else ${RESCUED_COLUMN} end`,
       );
+      cast = `case when ${inexact} then null else ${cast} end`;
     }
   }
   await database.run(
-    `alter table ${target} alter column ${column} set data type ${formatColumnType(type)}
-     using ${formatWideningCast(column, old.type, type)}`,
+    `alter table ${target} alter column ${column} set data type ${formatColumnType(type)} using ${cast}`,
   );
 }
 
-/** Adds `_rescued` to a table that came so far without it. Widening may have added it already. */
-export async function addRescuedColumn(database: Database, tableName: string): Promise<void> {
+/** Widening may have added it already. */
+async function addRescuedColumn(database: Database, tableName: string): Promise<void> {
   const target = `events.${quoteIdentifier(tableName)}`;
   await database.run(`alter table ${target} add column if not exists ${RESCUED_COLUMN} JSON`);
   await commentOn(database, `column ${target}.${RESCUED_COLUMN}`, RESCUED_COMMENT);

@@ -18,7 +18,6 @@ import { BatchScan, BatchSource, type ScanObject } from './batch-scan.ts';
 import { type Database, isValueRefusal, quoteIdentifier } from './database.ts';
 import { findDuplicates } from './duplicates.ts';
 import {
-  addRescuedColumn,
   applyPlan,
   chooseTableName,
   type EventTable,
@@ -80,6 +79,9 @@ class ObjectDefects extends Error {
   }
 }
 
+/** Some tables need `_rescued` before the batch can be loaded. */
+class RescueNeeded extends Error {}
+
 /** One event type's objects of a batch, with the table they go to. */
 interface TypeGroup {
   readonly table: EventTable;
@@ -92,6 +94,8 @@ export class BatchLoader {
   readonly #options: LoadOptions;
   readonly #scan: BatchScan;
   readonly #tables = new Map<string, EventTable>();
+  /** Event types that have met a value without a place. */
+  readonly #rescuing = new Set<string>();
 
   constructor(database: Database, options: LoadOptions) {
     this.#database = database;
@@ -117,6 +121,7 @@ export class BatchLoader {
       } catch (error) {
         // What was rolled back may include changes of tables.
         this.#tables.clear();
+        if (error instanceof RescueNeeded) continue;
         if (error instanceof ObjectDefects) {
           for (const [objectId, defect] of error.byObject) defects.set(objectId, defect);
           for (const object of sound) verifyObject(object, defects);
@@ -151,7 +156,10 @@ export class BatchLoader {
     const loaded = new Map<number, ObjectCounts>();
     const { groups, changes } = await this.#prepareTables(sound);
     const thinned = await removeOldRows(this.#database, this.#options.source, sound);
+    const rescuing = this.#rescuing.size;
     for (const group of groups) await this.#loadRows(group, loaded);
+    // DuckDB adds no column to a table whose rows this transaction has changed: so all over again.
+    if (this.#rescuing.size > rescuing) throw new RescueNeeded();
     const outcomes: ObjectOutcome[] = [];
     const done: { object: OpenedObject; counts: ObjectCounts }[] = [];
     for (const object of batch) {
@@ -188,7 +196,8 @@ export class BatchLoader {
       const skippedRows = duplicates.get(object.objectId);
       return skippedRows ? { ...object, skippedRows } : object;
     });
-    await this.#insertRows(table, kept);
+    const needsRescued = await this.#insertRows(table, kept);
+    if (needsRescued) this.#rescuing.add(table.eventType);
     for (const { objectId, container } of objects) {
       loaded.set(objectId, {
         readCount: container.recordCount,
@@ -197,7 +206,8 @@ export class BatchLoader {
     }
   }
 
-  async #insertRows(table: EventTable, objects: readonly ScanObject[]): Promise<void> {
+  /** @returns whether a value had no place, so that not all rows are in */
+  async #insertRows(table: EventTable, objects: readonly ScanObject[]): Promise<boolean> {
     const target = `events.${quoteIdentifier(table.name)}`;
     const source = new BatchSource(table, objects);
     await this.#run(source, async (scan) => {
@@ -208,14 +218,7 @@ export class BatchLoader {
       ].join(', ');
       await this.#database.run(`insert into ${target} (${columns}) select ${columns} from ${scan}`);
     });
-    if (!source.needsRescued) return;
-    // The first value ever without a place: once in a table's life, so beginning again is cheap.
-    const ids = objects.map((object) => object.objectId).join(', ');
-    await this.#database.run(`delete from ${target} where ${OBJECT_ID_COLUMN} in (${ids})`);
-    await addRescuedColumn(this.#database, table.name);
-    const rescuing = { ...table, hasRescued: true };
-    this.#tables.set(table.eventType, rescuing);
-    await this.#insertRows(rescuing, objects);
+    return source.needsRescued;
   }
 
   /** Runs SQL over a source and turns its failure into the object's defect. */
@@ -255,7 +258,10 @@ export class BatchLoader {
   async #planTable(eventType: string, objects: readonly OpenedObject[]): Promise<TablePlan> {
     const known = this.#tables.get(eventType) ?? (await readEventTable(this.#database, eventType));
     const current = known ?? { name: await chooseTableName(this.#database, eventType) };
-    return planTable(eventType, current, listIncoming(objects), this.#options.schemaChanges);
+    return planTable(eventType, current, listIncoming(objects), {
+      mode: this.#options.schemaChanges,
+      needsRescued: this.#rescuing.has(eventType),
+    });
   }
 
   async #applyPlan(
