@@ -2,7 +2,7 @@
  * A migrated DuckDB in memory with a batch loader on it: objects given as schema and records go through
  * the ledger, the Avro container and the loader as in a real cycle, without a bucket.
  *
- * Closed when the test ends. Rows come back as DuckDB's own texts where a test asks for them with
+ * Rows come back as DuckDB's own texts where a test asks for them with
  * `::varchar`, so that no JavaScript type stands between the table and the expectation.
  */
 
@@ -36,8 +36,7 @@ export interface TestObject {
 
 /** A database in memory, brought up to date. */
 export async function openTestDatabase(): Promise<Database> {
-  const database = await Database.open({ path: ':memory:' });
-  onTestFinished(() => database.close());
+  const database = await Database.open({ path: ':memory:', threads: 1 });
   await migrate(database);
   return database;
 }
@@ -50,8 +49,20 @@ export class TestWarehouse {
     this.database = database;
   }
 
+  /** The caller closes it. */
   static async open(): Promise<TestWarehouse> {
     return new TestWarehouse(await openTestDatabase());
+  }
+
+  /** For one test: closed when it ends. */
+  static async forTest(): Promise<TestWarehouse> {
+    const warehouse = await TestWarehouse.open();
+    onTestFinished(() => warehouse.close());
+    return warehouse;
+  }
+
+  close(): void {
+    this.database.close();
   }
 
   /** Lists and loads objects as one batch, by a loader of its own, as each cycle has one. */
@@ -59,9 +70,7 @@ export class TestWarehouse {
     objects: readonly TestObject[],
     mode: SchemaChangeMode = 'evolve',
   ): Promise<LoadResult> {
-    const opened: OpenedObject[] = [];
-    for (const object of objects) opened.push(await this.discover(object));
-    return this.loader(mode).load(opened);
+    return this.loader(mode).load(await this.discover(objects));
   }
 
   loader(mode: SchemaChangeMode = 'evolve'): BatchLoader {
@@ -73,35 +82,41 @@ export class TestWarehouse {
     });
   }
 
-  /** Writes an object into the ledger and opens it, ready for a batch. */
-  async discover(object: TestObject): Promise<OpenedObject> {
+  /** Writes objects into the ledger by one listing and opens them, ready for a batch. */
+  async discover(objects: readonly TestObject[]): Promise<OpenedObject[]> {
+    const listed = await Promise.all(objects.map(async (object) => this.#describe(object)));
+    await recordListing(this.database, SOURCE, listed, NOW, false);
+    const rows = await this.rows<{ id: number; key: string; etag: string }>(
+      'select object_id::integer as id, key, etag from ops.objects',
+    );
+    const ids = new Map(rows.map(({ id, key, etag }) => [`${key} ${etag}`, id]));
+    return listed.map(({ hour: _hour, eventType, container, ...object }) => ({
+      ...object,
+      objectId: ids.get(`${object.key} ${object.etag}`) as number,
+      eventType: eventType ?? container.schema.type.name,
+      container,
+    }));
+  }
+
+  async #describe(object: TestObject) {
     this.#lastKey += 1;
     const key =
       object.key ?? `event_type=${object.eventType ?? 'test.Event'}/${this.#lastKey}.avro`;
-    const etag = object.etag ?? `v${this.#lastKey}`;
     const bytes = await writeContainer(object.schema, object.records, {
       codec: object.codec ?? 'null',
       ...(object.recordsPerBlock === undefined ? {} : { recordsPerBlock: object.recordsPerBlock }),
     });
     const { eventType, hour, schemaVersion } = describeKey(key);
-    const listed = { key, etag, sizeBytes: bytes.length, lastModified: NOW };
-    await recordListing(
-      this.database,
-      SOURCE,
-      [{ ...listed, eventType, hour, schemaVersion }],
-      NOW,
-      false,
-    );
-    const { id } = await this.database.row<{ id: number }>(
-      'select object_id::integer as id from ops.objects where key = ? and etag = ?',
-      [key, etag],
-    );
     const container = await openContainer(bytes, LIMITS);
     for (const block of container.blocks) object.damage?.(block.bytes);
     return {
-      objectId: id,
-      ...listed,
-      eventType: object.eventType ?? eventType ?? container.schema.type.name,
+      key,
+      etag: object.etag ?? `v${this.#lastKey}`,
+      sizeBytes: bytes.length,
+      lastModified: NOW,
+      eventType: object.eventType ?? eventType,
+      hour,
+      schemaVersion,
       container,
     };
   }
