@@ -79,28 +79,35 @@ async function loadRound(
   // Its own signal: when loading fails, the download that runs ahead is of no use.
   const downloads = new AbortController();
   const batch = new Batch(input, total);
-  const start = (group: readonly PendingObject[]) =>
-    downloadObjects(store, group, config.source, downloads.signal);
+  const stop = signal ? AbortSignal.any([signal, downloads.signal]) : downloads.signal;
+  const start = (group: readonly PendingObject[]) => {
+    const arrivals = downloadObjects(store, group, config.source, stop);
+    // Looked at when its turn comes; until then a failure must not count as unhandled.
+    arrivals.catch(() => undefined);
+    return arrivals;
+  };
   let next = start(groups[0] ?? []);
   try {
     for (const index of groups.keys()) {
+      if (signal?.aborted) break;
       const arrived = await next;
-      next = start(signal?.aborted ? [] : (groups[index + 1] ?? []));
-      // Looked at when its turn comes; until then a failure must not count as unhandled.
-      next.catch(() => undefined);
+      next = start(groups[index + 1] ?? []);
       for (const { object, fetched, error } of arrived) {
+        if (signal?.aborted) break;
         if (error) await failures.noteFailure(object, error);
         else if (fetched) {
           await failures.noteSuccess();
           await batch.add(object, fetched);
         }
       }
-      if (signal?.aborted) break;
     }
-    await batch.flush();
+  } catch (error) {
+    // The signal breaks off downloads; what had arrived before is still loaded.
+    if (!(error instanceof CurrentsError && error.code === 'INTERRUPTED')) throw error;
   } finally {
     downloads.abort();
   }
+  await batch.flush();
 }
 
 /** Opened objects on their way into one transaction. */

@@ -66,7 +66,7 @@ export async function watch(
       hooks.onCycle?.(result);
       const { path, everyMs } = config.publish;
       if (path !== undefined && startedAt >= publishAt) {
-        await publishDatabase({ database: config.database, path, ...(signal ? { signal } : {}) });
+        await publishCopy(config, path, signal);
         publishAt = startedAt + everyMs;
         logger.info({ path }, 'published');
       }
@@ -79,6 +79,17 @@ export async function watch(
     await waitUntil(startedAt + config.watch.everyMs, signal);
   }
   return summary;
+}
+
+async function publishCopy(config: Config, path: string, signal: AbortSignal | undefined) {
+  const { memoryLimitBytes, threads } = config.load;
+  await publishDatabase({
+    database: config.database,
+    path,
+    memoryLimitBytes,
+    ...(threads === undefined ? {} : { threads }),
+    ...(signal ? { signal } : {}),
+  });
 }
 
 function isInterruption(error: unknown): boolean {
