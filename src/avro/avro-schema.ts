@@ -179,6 +179,7 @@ class SchemaParser {
       if (names.has(field.name)) {
         throw invalid(`record ${name} has two fields "${field.name}"`, 'unique names', path);
       }
+      refuseHalfCharacters(field.name, `record ${name}`);
       names.add(field.name);
       fields.push({
         name: field.name,
@@ -196,6 +197,7 @@ class SchemaParser {
     if (!Array.isArray(symbols) || !symbols.every((symbol) => typeof symbol === 'string')) {
       throw invalid(`enum ${name} has no "symbols"`, 'an array of strings', path);
     }
+    for (const symbol of symbols as string[]) refuseHalfCharacters(symbol, `enum ${name}`);
     if (new Set(symbols).size !== symbols.length) {
       throw invalid(`enum ${name} has a symbol twice`, 'unique symbols', path);
     }
@@ -239,8 +241,15 @@ function readName(
   if (typeof name !== 'string' || name === '') {
     throw invalid(`a ${String(schema.type)} has no name`, 'a non-empty string', path);
   }
+  refuseHalfCharacters(name, 'the schema');
   const full = qualify(name, typeof schema.namespace === 'string' ? schema.namespace : namespace);
   return { name: full, inner: full.slice(0, Math.max(0, full.lastIndexOf('.'))) };
+}
+
+/** Half a surrogate pair can be escaped in JSON but not be written as UTF-8, so nothing could keep it. */
+function refuseHalfCharacters(name: string, where: string): void {
+  if (!/\p{Surrogate}/u.test(name)) return;
+  throw invalid(`${where} has a name with half a character in it`, 'Unicode text', '');
 }
 
 function qualify(name: string, namespace: string): string {
