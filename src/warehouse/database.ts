@@ -224,13 +224,12 @@ export function quoteLiteral(text: string): string {
   return `'${text.replaceAll('\0', '').replaceAll("'", "''")}'`;
 }
 
-/** True when DuckDB refused a value rather than the statement or the machine. */
-export function isValueRefusal(error: unknown): boolean {
-  return (
-    error instanceof CurrentsError &&
-    error.code === 'DATABASE_FAILED' &&
-    error.context.refusedValue === true
-  );
+/**
+ * True when DuckDB refused what it was given, a value or a table's shape; false when the machine, the
+ * file or the transaction failed, which the next object would meet too.
+ */
+export function isRefusal(error: unknown): error is CurrentsError {
+  return error instanceof CurrentsError && error.context.isRefusal === true;
 }
 
 const LOCK_HOLDER = /Conflicting lock is held in (.+?) \(PID (\d+)\)/;
@@ -268,8 +267,12 @@ async function describeProcess(pid: string, program: string): Promise<string> {
   return `process ${pid} (${name})`;
 }
 
-/** These two quote the value they refuse. */
-const VALUE_REFUSALS = ['Conversion Error', 'Out of Range Error'];
+/** These quote the value that they refuse. */
+const VALUE_REFUSALS = /^(Conversion|Out of Range) Error|^Invalid Input Error: Malformed JSON/;
+
+/** Kinds of errors that come from values, names and types, not from the machine. */
+const REFUSALS =
+  /^(Failed to extract statements: )?(Conversion|Out of Range|Invalid Input|Invalid type|Not implemented|Binder|Catalog|Parser|Mismatch Type) Error/;
 
 function translateStatementError(error: unknown, path: string): CurrentsError {
   if (error instanceof CurrentsError) return error;
@@ -289,15 +292,15 @@ function translateStatementError(error: unknown, path: string): CurrentsError {
       message: 'cannot finish the query: interrupted',
     });
   }
-  const refusedValue = VALUE_REFUSALS.some((prefix) => text.startsWith(prefix));
+  const quotesValue = VALUE_REFUSALS.test(text);
   return new CurrentsError({
     code: 'DATABASE_FAILED',
-    // DuckDB quotes the refused value in these; a value of an event must not reach a log.
-    message: refusedValue
+    // A value of an event must not reach a log.
+    message: quotesValue
       ? `cannot run SQL on ${path}: ${text.slice(0, text.indexOf(':'))} (a value was refused)`
       : `cannot run SQL on ${path}: ${text}`,
     hint: 'currents doctor checks the database file and the disk',
-    context: { path, refusedValue },
-    ...(refusedValue ? {} : { cause: error }),
+    context: { path, isRefusal: REFUSALS.test(text) },
+    ...(quotesValue ? {} : { cause: error }),
   });
 }

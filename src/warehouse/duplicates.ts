@@ -7,6 +7,7 @@
  * skip the row groups of the table that lie outside it. Rows without an id are never duplicates.
  */
 
+import { DuckDBTypeId } from '@duckdb/node-api';
 import { type Database, quoteIdentifier } from './database.ts';
 import { type EventTable, OBJECT_ID_COLUMN, ROW_COLUMN } from './event-tables.ts';
 
@@ -50,21 +51,21 @@ export async function findDuplicates(
 
 /** SQL for the table's keys within the batch's range of times. */
 async function selectKnownKeys(database: Database, table: EventTable, id: string, time: string) {
-  const target = `events.${quoteIdentifier(table.name)}`;
+  const keys = `select ${id} as id, ${time} as time from events.${quoteIdentifier(table.name)}`;
+  const type = table.columns.find((column) => column.field === 'time')?.type;
+  // Any other time than the one we know has no range worth asking for, or none at all.
+  if (type?.typeId !== DuckDBTypeId.TIMESTAMP) return keys;
   const bounds = await database.row<{ low: string | null; high: string | null; timeless: boolean }>(
     `select min(time)::varchar as low, max(time)::varchar as high,
        coalesce(bool_or(time is null), false) as timeless
      from batch_keys where id is not null`,
   );
-  const within: string[] = [];
+  const within = ['false'];
   if (bounds.low !== null && bounds.high !== null) {
-    const type = table.columns.find((column) => column.field === 'time')?.type;
-    const cast = (text: string) => `'${text.replaceAll("'", "''")}'::${type?.toString()}`;
-    within.push(`${time} between ${cast(bounds.low)} and ${cast(bounds.high)}`);
+    within.push(`${time} between timestamp '${bounds.low}' and timestamp '${bounds.high}'`);
   }
   if (bounds.timeless) within.push(`${time} is null`);
-  if (within.length === 0) within.push('false');
-  return `select ${id} as id, ${time} as time from ${target} where ${within.join(' or ')}`;
+  return `${keys} where ${within.join(' or ')}`;
 }
 
 function columnOf(table: EventTable, field: string): string | undefined {

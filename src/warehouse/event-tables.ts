@@ -104,7 +104,7 @@ export async function chooseTableName(database: Database, eventType: string): Pr
     'select table_name from ops.event_tables',
   );
   return freeName(
-    asciiLowerCase(eventType.replaceAll('.', '_')),
+    asciiLowerCase(eventType.replaceAll('.', '_').replaceAll('\0', '')),
     new Set(taken.map((row) => asciiLowerCase(row.table_name))),
   );
 }

@@ -15,7 +15,7 @@ import { verifyContainer } from '../avro/record-decoder.ts';
 import { findByFingerprint } from '../avro/schema-registry.ts';
 import { CurrentsError } from '../errors.ts';
 import { BatchScan, BatchSource, type ScanObject } from './batch-scan.ts';
-import { type Database, isValueRefusal, quoteIdentifier } from './database.ts';
+import { type Database, isRefusal, quoteIdentifier } from './database.ts';
 import { findDuplicates } from './duplicates.ts';
 import {
   applyPlan,
@@ -125,10 +125,10 @@ export class BatchLoader {
         if (error instanceof ObjectDefects) {
           for (const [objectId, defect] of error.byObject) defects.set(objectId, defect);
           for (const object of sound) verifyObject(object, defects);
-        } else if (isValueRefusal(error) && sound.length > 1) {
+        } else if (isRefusal(error) && sound.length > 1) {
           return this.#loadOneByOne(batch);
-        } else if (isValueRefusal(error) && sound[0] !== undefined) {
-          defects.set(sound[0].objectId, refusedByDuckDB(sound[0]));
+        } else if (isRefusal(error) && sound[0] !== undefined) {
+          defects.set(sound[0].objectId, refusedByDuckDB(sound[0], error));
         } else {
           throw error;
         }
@@ -136,7 +136,7 @@ export class BatchLoader {
     }
   }
 
-  /** DuckDB refused a value and does not say whose: alone, each object answers for itself. */
+  /** DuckDB refused something and does not say whose it is: alone, each object answers for itself. */
   async #loadOneByOne(batch: readonly OpenedObject[]): Promise<LoadResult> {
     const outcomes: ObjectOutcome[] = [];
     const changes: SchemaChange[] = [];
@@ -392,11 +392,13 @@ function verifyObject(object: OpenedObject, defects: Map<number, CurrentsError>)
   }
 }
 
-function refusedByDuckDB(object: OpenedObject): CurrentsError {
+function refusedByDuckDB(object: OpenedObject, error: CurrentsError): CurrentsError {
+  const [reason] = error.message.split('\n');
   return new CurrentsError({
     code: 'RECORD_INVALID',
-    message: `cannot load ${object.key}: DuckDB refused a value of it`,
+    message: `cannot load ${object.key}: ${reason}`,
     hint: `currents objects show '${object.key}'`,
     context: { key: object.key, eventType: object.eventType },
+    cause: error,
   });
 }
