@@ -67,6 +67,7 @@ export async function ingest(
   return { ...(JSON.parse(stdout) as IngestResult), exitCode };
 }
 
-async function readAll(stream: ChildProcess['stdout']): Promise<string> {
+/** Everything that a stream of a child says until it closes. */
+export async function readAll(stream: ChildProcess['stdout']): Promise<string> {
   return stream === null ? '' : text(stream);
 }

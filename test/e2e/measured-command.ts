@@ -9,8 +9,12 @@
 
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { text } from 'node:stream/consumers';
-import { type CommandOptions, type CommandOutcome, startCurrents } from './currents-command.ts';
+import {
+  type CommandOptions,
+  type CommandOutcome,
+  readAll,
+  startCurrents,
+} from './currents-command.ts';
 
 export interface MeasuredOutcome extends CommandOutcome {
   readonly seconds: number;
@@ -49,13 +53,10 @@ export async function measureCurrents(
     child.kill('SIGKILL');
   }, limitMs);
   try {
-    const [stdout, stderr] = await Promise.all(
-      [child.stdout, child.stderr].map((stream) => (stream === null ? '' : text(stream))),
-    );
+    const [stdout, stderr] = await Promise.all([readAll(child.stdout), readAll(child.stderr)]);
     await ended;
     const seconds = (performance.now() - startedAt) / 1000;
-    const said = { stdout: stdout ?? '', stderr: stderr ?? '' };
-    return { exitCode: child.exitCode, ...said, seconds, ...usage, timedOut };
+    return { exitCode: child.exitCode, stdout, stderr, seconds, ...usage, timedOut };
   } finally {
     clearInterval(poll);
     clearTimeout(limit);

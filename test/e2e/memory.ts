@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util';
 import { isCodecName } from '../../src/avro/codecs.ts';
 import { openLocalFolder } from '../../src/discovery/local-folder.ts';
 import type { IngestResult } from '../../src/ingest-result.ts';
-import { type BucketSummary, generateBucket } from '../../src/sandbox/generate-bucket.ts';
+import { type GeneratedSummary, generateBucket } from '../../src/sandbox/generate-bucket.ts';
 import { Checks } from './checks.ts';
 import { ingest, runCurrents } from './currents-command.ts';
 import { measureCurrents } from './measured-command.ts';
@@ -52,7 +52,7 @@ await withTemporaryFolder('memory', async (folder) => {
   const bucket = path.join(folder, 'bucket');
   const database = path.join(folder, 'memory.duckdb');
   const flags = ['--source', bucket, '--database', database];
-  let summary: BucketSummary | undefined;
+  let summary: GeneratedSummary | undefined;
   await checks.check('a bucket is generated', async () => {
     summary = await generateBucket(openLocalFolder(bucket), {
       events,
