@@ -30,7 +30,7 @@ import {
   type SchemaChangeMode,
   type TablePlan,
 } from './event-tables.ts';
-import { quarantineObject } from './object-ledger.ts';
+import { formatInstant, quarantineObject } from './object-ledger.ts';
 import { removeOldRows, requeueLostDuplicates } from './replace-object.ts';
 
 /** A downloaded and opened object. */
@@ -340,7 +340,7 @@ export class BatchLoader {
         object_id: object.objectId,
         etag: object.etag,
         size_bytes: object.sizeBytes,
-        last_modified: object.lastModified.toISOString(),
+        last_modified: formatInstant(object.lastModified),
         event_type: object.eventType,
         schema_version: findByFingerprint(object.eventType, fingerprint)?.version,
         fingerprint,

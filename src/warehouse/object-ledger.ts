@@ -61,62 +61,87 @@ export async function recordListing(
       key: object.key,
       etag: object.etag,
       size_bytes: object.sizeBytes,
-      last_modified: object.lastModified.toISOString(),
+      last_modified: formatInstant(object.lastModified),
       event_type: object.eventType,
       hour: object.hour?.toISOString(),
       schema_version: object.schemaVersion,
     })),
   );
   return database.withTransaction(async () => {
-    await database.run(`create or replace temp table listed as ${LISTED}`, [listed]);
-    // A version that was replaced or had gone, and is what lies there now.
-    const returned = await database.row<{ count: number }>(
-      `select count(*)::integer as count from ops.objects o join listed l using (key, etag)
-       where o.source = ? and ${returnable(retryArchived)}`,
+    await database.run(
+      `create or replace temp table listed as select distinct * from (${LISTED})`,
+      [listed],
+    );
+    // Two rows may have one key and ETag: an old version that came back while its successor was being
+    // downloaded. The last of them is the one that counts.
+    await database.run(
+      `create or replace temp table known as
+       select key, etag, max(object_id) as object_id, max_by(status, object_id) as status
+       from ops.objects o join listed l using (key, etag) where o.source = ? group by key, etag`,
       [source],
     );
-    if (returned.count > 0) {
-      await database.run(
-        `update ops.objects o set status = 'discovered' from listed l
-         where o.key = l.key and o.etag = l.etag and o.source = ? and ${returnable(retryArchived)}`,
-        [source],
-      );
-    }
+    await supersedeWaiting(database, source);
+    const returned = await requeueReturned(database, retryArchived);
     const fresh = await database.row<{ count: number }>(
-      `select count(*)::integer as count from listed l
-       where not exists (from ops.objects o where o.source = ? and o.key = l.key and o.etag = l.etag)`,
-      [source],
+      'select count(*)::integer as count from listed anti join known using (key, etag)',
     );
     if (fresh.count > 0) {
-      // A version that never was loaded and is not there any more: its successor takes its place.
-      await database.run(
-        `update ops.objects o set status = 'superseded' from listed l
-         where o.source = ? and o.key = l.key and o.etag <> l.etag
-           and o.status in ('discovered', 'quarantined', 'missing', 'archived')`,
-        [source],
-      );
-      await database.run(
-        `delete from ops.quarantine where object_id in
-           (select object_id from ops.objects o join listed l using (key) where o.status = 'superseded')`,
-      );
       await database.run(
         `insert into ops.objects by name
          select (select coalesce(max(object_id), 0) from ops.objects)
              + row_number() over (order by l.key) as object_id,
            $1 as source, l.*, 'discovered' as status, 0 as attempts, $2::timestamp as discovered_at
-         from listed l
-         where not exists (from ops.objects o where o.source = $1 and o.key = l.key and o.etag = l.etag)`,
+         from listed l anti join known using (key, etag)`,
         [source, now.toISOString()],
       );
     }
-    await database.run('drop table listed');
-    const discovered = returned.count + fresh.count;
+    await database.run('drop table listed; drop table known');
+    const discovered = returned + fresh.count;
     return { discovered, unchanged: page.length - discovered };
   });
 }
 
-function returnable(retryArchived: boolean): string {
-  return `o.status in ('superseded', 'missing'${retryArchived ? ", 'archived'" : ''})`;
+/**
+ * An instant for DuckDB, within the years that ISO 8601 writes with four digits. Stores tell us when an
+ * object was changed, and a file system may tell anything.
+ */
+export function formatInstant(instant: Date): string {
+  const time = Number.isNaN(instant.getTime()) ? 0 : instant.getTime();
+  return new Date(Math.min(Math.max(time, MIN_INSTANT_MS), MAX_INSTANT_MS)).toISOString();
+}
+
+const MIN_INSTANT_MS = Date.parse('0000-01-01T00:00:00.000Z');
+const MAX_INSTANT_MS = Date.parse('9999-12-31T23:59:59.999Z');
+
+/** Versions that never were loaded and are not there any more: what is listed takes their place. */
+async function supersedeWaiting(database: Database, source: string): Promise<void> {
+  const replaced = await database.rows<{ id: number }>(
+    `select o.object_id::double as id from ops.objects o join listed l using (key)
+     where o.source = ? and o.etag <> l.etag
+       and o.status in ('discovered', 'quarantined', 'missing', 'archived')`,
+    [source],
+  );
+  if (replaced.length === 0) return;
+  const ids = replaced.map((row) => row.id).join(', ');
+  await database.run(
+    `update ops.objects set status = 'superseded' where object_id in (${ids});
+     delete from ops.quarantine where object_id in (${ids})`,
+  );
+}
+
+/** Versions that were replaced or had gone, and are what lies there now, wait again. */
+async function requeueReturned(database: Database, retryArchived: boolean): Promise<number> {
+  const statuses = retryArchived
+    ? "'superseded', 'missing', 'archived'"
+    : "'superseded', 'missing'";
+  const returned = await database.rows<{ id: number }>(
+    `select object_id::double as id from known where status in (${statuses})`,
+  );
+  if (returned.length > 0) {
+    const ids = returned.map((row) => row.id).join(', ');
+    await database.run(`update ops.objects set status = 'discovered' where object_id in (${ids})`);
+  }
+  return returned.length;
 }
 
 /** Which of a page the ledger does not know yet; for a dry run, which writes nothing. */
