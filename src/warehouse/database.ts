@@ -171,15 +171,13 @@ export class Database {
     this.#inTransaction = true;
     try {
       await this.run('begin');
-      let result: Result;
-      try {
-        result = await work();
-      } catch (error) {
-        await this.run('rollback');
-        throw error;
-      }
+      const result = await work();
       await this.run('commit');
       return result;
+    } catch (error) {
+      // DuckDB may have rolled back by itself; that it then refuses to must not hide what went wrong.
+      await this.run('rollback').catch(() => undefined);
+      throw error;
     } finally {
       this.#inTransaction = false;
     }
