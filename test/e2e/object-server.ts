@@ -51,7 +51,8 @@ export async function withObjectServer<Result>(
       '-ip.bind=127.0.0.1',
       '-master.telemetry=false',
       '-master.volumeSizeLimitMB=256',
-      '-volume.max=20',
+      // Each bucket takes seven volumes.
+      '-volume.max=200',
       `-master.port=${master}`,
       `-master.port.grpc=${masterGrpc}`,
       `-volume.port=${volume}`,
@@ -110,7 +111,7 @@ async function isStoring(endpoint: string): Promise<boolean> {
 
 async function findFreePorts(count: number): Promise<readonly number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  return await Promise.all(
+  return Promise.all(
     servers.map(async (server) => {
       await once(server, 'listening');
       const address = server.address();

@@ -13,6 +13,17 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const REQUIREMENTS = path.join(import.meta.dirname, 'requirements.txt');
 
+/** What compare_rows.py says of one database. */
+export interface Comparison {
+  readonly problems: readonly string[];
+  readonly counts: {
+    readonly records: number;
+    readonly values: number;
+    readonly rows: number;
+    readonly tables: number;
+  };
+}
+
 /** The `bin` folder of the virtual environment; made if it is not there (half a minute). */
 export async function preparePython(): Promise<string> {
   const version = createHash('sha256').update(readFileSync(REQUIREMENTS)).digest('hex');

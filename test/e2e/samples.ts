@@ -14,7 +14,7 @@ import type { KeyLayout } from '../../src/discovery/object-key.ts';
 import { createRandom } from '../support/seeded-random.ts';
 import { Checks } from './checks.ts';
 import { ingest } from './currents-command.ts';
-import { runPython } from './python-tools.ts';
+import { type Comparison, runPython } from './python-tools.ts';
 import {
   copyToFolder,
   hasSamples,
@@ -26,16 +26,6 @@ import {
 import { withTemporaryFolder } from './temporary-folder.ts';
 
 const SEED = 20260902;
-
-interface Comparison {
-  readonly problems: readonly string[];
-  readonly counts: {
-    readonly records: number;
-    readonly values: number;
-    readonly rows: number;
-    readonly tables: number;
-  };
-}
 
 interface LoadedBucket {
   readonly name: string;

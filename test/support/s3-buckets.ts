@@ -16,7 +16,7 @@ import type { S3Settings } from '../../src/discovery/s3-bucket.ts';
 import { TEST_CREDENTIALS } from './s3-server.ts';
 
 /** For the SDK in this process and in those it starts; no test may find real credentials. */
-const TEST_S3_ENVIRONMENT = {
+export const TEST_S3_ENVIRONMENT = {
   AWS_ACCESS_KEY_ID: TEST_CREDENTIALS.accessKeyId,
   AWS_SECRET_ACCESS_KEY: TEST_CREDENTIALS.secretAccessKey,
   AWS_REGION: 'us-east-1',
