@@ -25,8 +25,10 @@ export type BlockCheck = (block: Block) => void;
 
 /** Records, arrays, maps and unions inside each other in one value. avsc recurses; 984 KB of stack hold about ten times this. */
 const MAX_DEPTH = 1_000;
-/** Values without bytes (nulls, empty records) that a block may hold on top of eight for each of its bytes. */
+/** Values without bytes (nulls, empty records) that a block may hold on top of eight for each of its bytes: they cost time. */
 const MAX_EMPTY_VALUES = 10_000_000;
+/** The same inside arrays, maps and inner records, where they cost memory: a row with all its values is held as a whole, and so are the rows of many blocks. */
+const MAX_EMPTY_INNER_VALUES = 1_000;
 /** Above this many bytes a native call costs less than looking at each byte. */
 const LONG_TEXT_BYTES = 96;
 
@@ -153,7 +155,7 @@ class CheckCompiler {
         const checks = type.fields.map((field) => this.compile(field.type));
         return (cursor) => {
           cursor.enter();
-          cursor.spend(checks.length);
+          cursor.spendInner(checks.length);
           for (const check of checks) check(cursor);
           cursor.leave();
         };
@@ -244,7 +246,7 @@ function buildItemsCheck(minimumBytes: number, checkItem: Check): Check {
       if (count * minimumBytes > left) {
         throw new Defect(`${count} items announced in the last ${left} bytes`, 'fewer items');
       }
-      cursor.spend(count);
+      cursor.spendInner(count);
       for (; count > 0; count--) checkItem(cursor);
       if (end !== -1 && cursor.pos !== end) {
         throw new Defect(`items end at byte ${cursor.pos}`, `byte ${end} as announced`);
@@ -263,10 +265,12 @@ class Cursor {
   pos = 0;
   #depth = 0;
   #budget: number;
+  #innerBudget: number;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
     this.#budget = MAX_EMPTY_VALUES + 8 * bytes.length;
+    this.#innerBudget = MAX_EMPTY_INNER_VALUES + 8 * bytes.length;
   }
 
   skip(size: number): void {
@@ -288,6 +292,12 @@ class Cursor {
   spend(count: number): void {
     this.#budget -= count;
     if (this.#budget < 0) throw new Defect('too many values without bytes', 'fewer');
+  }
+
+  /** The same for values inside others. */
+  spendInner(count: number): void {
+    this.#innerBudget -= count;
+    if (this.#innerBudget < 0) throw new Defect('too many values without bytes', 'fewer');
   }
 
   /** The length of a string or of bytes. */

@@ -228,6 +228,7 @@ describe('bytes that do not fit the schema', () => {
     ['more items than bytes', { v: { type: 'array', items: 'int' } }, long(1e9), 'items announced'],
     ['more entries than bytes', { v: { type: 'map', values: 'null' } }, long(1e9), 'announced'],
     ['a trillion nulls', { v: list }, join(long(1e12), [0]), 'too many values without bytes'],
+    ['a few bytes with nine million nulls', { v: list }, join(long(9e6), [0]), 'too many values'],
     ['the least long as a count', { v: list }, join(long(-(2n ** 63n)), [0, 0]), 'too many values'],
     [
       'a flood in many small blocks',
