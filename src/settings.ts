@@ -220,10 +220,10 @@ export const settingsSchema = z.strictObject({
         flag: '--max-block-bytes',
         description: 'An object with a larger Avro block, after decompression, is quarantined.',
       }),
-      maxUncompressedBytes: size('1GB', {
+      maxUncompressedBytes: size('512MB', {
         flag: '--max-uncompressed-bytes',
         description:
-          'An object that decompresses to more is quarantined; this stops decompression bombs.',
+          'An object that decompresses to more is quarantined; this stops decompression bombs. All of it is in memory while it is loaded.',
       }),
     })
     .prefault({}),

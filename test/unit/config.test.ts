@@ -53,7 +53,7 @@ describe('values', () => {
       schemaChanges: 'evolve',
       publish: { path: undefined, everyMs: 3_600_000 },
       watch: { everyMs: 60_000 },
-      limits: { maxBlockBytes: 64_000_000, maxUncompressedBytes: 1_000_000_000 },
+      limits: { maxBlockBytes: 64_000_000, maxUncompressedBytes: 512_000_000 },
       load: {
         batchRows: 122_880,
         batchBytes: 128_000_000,
