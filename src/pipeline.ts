@@ -100,11 +100,12 @@ export async function runCycle(
   const startedAt = now();
   const store = openSource(config);
   const source = store.urlOf(store.prefix);
+  const scope = { source, eventTypes: config.source.eventTypes };
   let database: Database | undefined;
   try {
     // Heads first: a database that someone else holds stops us before we list a million keys.
     database = existsSync(config.database) ? await openWarehouse(config, hooks.waitMs) : undefined;
-    const lastFullListing = database && (await readLastFullListing(database, source));
+    const lastFullListing = database && (await readLastFullListing(database, scope));
     const newestHours = database ? await readNewestHours(database, store.name) : new Map();
     const full =
       options.full === true ||
@@ -157,8 +158,9 @@ async function recordAndLoad(
 ): Promise<IngestResult> {
   const { config, options, hooks, now, store, full } = cycle;
   const logger = hooks.logger ?? silentLogger;
-  const isWhole = config.source.eventTypes.length === 0 && !options.since && !options.until;
-  const runId = await beginRun(database, cycle.source, full && isWhole, cycle.startedAt);
+  const scope = { source: cycle.source, eventTypes: config.source.eventTypes };
+  const isWhole = !options.since && !options.until;
+  const runId = await beginRun(database, scope, full && isWhole, cycle.startedAt);
   const listing = { discovered: 0, unchanged: 0 };
   const totals = new LoadTotals();
   let stopped = false;

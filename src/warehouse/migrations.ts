@@ -59,6 +59,7 @@ const MIGRATIONS: readonly string[] = [
     finished_at timestamp,
     status varchar not null,
     full_listing boolean not null,
+    event_types varchar,
     listed_at timestamp,
     objects_discovered bigint,
     objects_loaded bigint,

@@ -20,10 +20,17 @@ export interface RunCounts {
   readonly bytes: number;
 }
 
+/** What a run lists. */
+export interface RunScope {
+  readonly source: string;
+  /** Patterns; empty means every event type. */
+  readonly eventTypes: readonly string[];
+}
+
 /** @returns the number of the new run */
 export async function beginRun(
   database: Database,
-  source: string,
+  scope: RunScope,
   fullListing: boolean,
   now: Date,
 ): Promise<number> {
@@ -32,9 +39,9 @@ export async function beginRun(
     'select (coalesce(max(run_id), 0) + 1)::integer as id from ops.runs',
   );
   await database.run(
-    `insert into ops.runs (run_id, source, started_at, status, full_listing)
-     values (?, ?, ?::timestamp, 'running', ?)`,
-    [id, source, now.toISOString(), fullListing],
+    `insert into ops.runs (run_id, source, event_types, started_at, status, full_listing)
+     values (?, ?, ?, ?::timestamp, 'running', ?)`,
+    [id, scope.source, formatEventTypes(scope), now.toISOString(), fullListing],
   );
   return id;
 }
@@ -77,14 +84,21 @@ export async function finishRun(
   );
 }
 
-/** When everything under the source was last listed to the end; undefined if never. */
+/** When everything in the scope was last listed to the end; undefined if never. */
 export async function readLastFullListing(
   database: Database,
-  source: string,
+  scope: RunScope,
 ): Promise<Date | undefined> {
   const { at } = await database.row<{ at: Date | null }>(
-    'select max(started_at) as at from ops.runs where source = ? and full_listing and listed_at is not null',
-    [source],
+    `select max(started_at) as at from ops.runs
+     where source = ? and full_listing and listed_at is not null
+       and (event_types is null or event_types = ?)`,
+    [scope.source, formatEventTypes(scope)],
   );
   return at ?? undefined;
+}
+
+/** The same text for the same patterns in any order; null for no restriction. */
+function formatEventTypes({ eventTypes }: RunScope): string | null {
+  return eventTypes.length === 0 ? null : JSON.stringify([...new Set(eventTypes)].sort());
 }
