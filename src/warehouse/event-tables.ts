@@ -198,10 +198,11 @@ export function planTable(
     if (refused.length > 0) refusals.set(schema.fingerprint, refuse(eventType, refused));
   }
 
-  const hasRescued = needsRescued || (before?.hasRescued ?? false);
+  // A table that is made with `rescue` has it from the first object on: it is never to change again.
+  const hasRescued = before?.hasRescued ?? mode === 'rescue';
   return {
     before,
-    table: { eventType, name: current.name, columns, hasRescued },
+    table: { eventType, name: current.name, columns, hasRescued: hasRescued || needsRescued },
     changes,
     refusals,
   };
