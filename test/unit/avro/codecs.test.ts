@@ -1,3 +1,4 @@
+import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -225,5 +226,26 @@ describe('codec names', () => {
   it('are closed', () => {
     expect(CODEC_NAMES.every(isCodecName)).toBe(true);
     expect(['constructor', '', 'Deflate', 'gzip'].some(isCodecName)).toBe(false);
+  });
+});
+
+describe('deflate with a rest of zlib', () => {
+  it.each([
+    ['three bytes of its checksum, as Python writes it', -1],
+    ['the whole checksum', undefined],
+  ])('takes %s', async (_, end) => {
+    for (const bytes of [text, noise, runs, Buffer.alloc(0)]) {
+      const compressed = deflateSync(bytes).subarray(2, end);
+      expect((await decompressBlock('deflate', compressed, ROOM, 0)).equals(bytes)).toBe(true);
+    }
+  });
+
+  it('refuses a checksum that is not its own, or a part too short to be one', async () => {
+    const compressed = deflateSync(text).subarray(2, -1);
+    expect((await decompressError('deflate', compressed.subarray(0, -1))).code).toBe(
+      'CONTAINER_INVALID',
+    );
+    compressed[compressed.length - 1] = (compressed.at(-1) as number) ^ 1;
+    expect((await decompressError('deflate', compressed)).message).toContain('left over');
   });
 });
