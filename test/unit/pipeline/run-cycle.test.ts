@@ -1,6 +1,8 @@
 /** Cycles over a bucket that grows: what is found, what waits, and what a run leaves in the ledger. */
 
 import { describe, expect, it } from 'vitest';
+import { writeContainer } from '../../../src/avro/container-writer.ts';
+import { runCycle } from '../../../src/pipeline.ts';
 import { anEvent, aSchema, events } from '../../support/event-builders.ts';
 import { aKey, TestBucket } from '../../support/test-bucket.ts';
 
@@ -203,7 +205,6 @@ describe('an object that is overwritten', () => {
     let isListed = false;
     const newer = bucket.put.bind(bucket, aKey(1), SCHEMA, [anEvent(2)], { lastModified: AT(2) });
     await bucket.put('spare.avro', SCHEMA, []);
-    const { writeContainer } = await import('../../../src/avro/container-writer.ts');
     const bytes = await writeContainer(SCHEMA, [anEvent(2)]);
     await bucket.cycle(
       {},
@@ -278,7 +279,6 @@ describe('a source that is wrong', () => {
   it('or missing is said in words', async () => {
     const bucket = new TestBucket();
     const { source, ...config } = bucket.config();
-    const { runCycle } = await import('../../../src/pipeline.ts');
     await expect(
       runCycle({ ...config, source: { ...source, url: undefined } }),
     ).rejects.toMatchObject({ code: 'SETTINGS_INVALID' });
