@@ -261,9 +261,11 @@ async function reportDryRun(
   const waiting = database ? await listPending(database, pendingFilter(cycle), limit) : [];
   for (const object of waiting) {
     totals.bytes += object.sizeBytes;
-    totals.countObject(object.eventType ?? 'unknown until read', 0, 0);
+    totals.countObject(object.eventType ?? UNKNOWN_TYPE, 0, 0);
   }
-  const pending = waiting.length + listing.discovered;
+  // Of a long backlog only the next page is named, but all of it is counted.
+  const backlog = database ? await countPending(database, pendingFilter(cycle)) : 0;
+  const pending = backlog + listing.discovered;
   return finish(cycle, { runId: 0, ...listing, totals, pending, interrupted: false });
 }
 
