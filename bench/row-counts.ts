@@ -9,7 +9,7 @@ import { quoteIdentifier } from '../src/warehouse/database.ts';
 import type { Contender } from './run-contender.ts';
 
 /** By table name. */
-export type RowCounts = ReadonlyMap<string, number>;
+type RowCounts = ReadonlyMap<string, number>;
 
 /** What must be in the databases: without second deliveries, and with them. */
 export interface ExpectedRows {

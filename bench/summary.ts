@@ -14,7 +14,7 @@ export interface Spread {
   readonly max: number;
 }
 
-export interface Cost {
+interface Cost {
   readonly eventsPerSecond: Spread;
   readonly cpuSecondsPerMillionEvents: Spread;
   readonly peakBytes: Spread;
