@@ -10,7 +10,6 @@
  * avsc's own container decoder is not used: it ends normally on a file that was cut short.
  */
 import { isUtf8 } from 'node:buffer';
-import pMap from 'p-map';
 import { CurrentsError, type ErrorCode } from '../errors.ts';
 import { parseAvroSchema, type WriterSchema } from './avro-schema.ts';
 import { getMinimumBytes } from './avro-type.ts';
@@ -54,6 +53,8 @@ const SYNC_BYTES = 16;
 const MAX_EMPTY_RECORDS = 10_000_000;
 /** Threads that zlib and snappy use by default. */
 const DECOMPRESS_CONCURRENCY = 4;
+/** Writers end a block at some ten kilobytes, a few at a megabyte or so. */
+const LARGE_BLOCK_BYTES = 4 * 1024 * 1024;
 
 /**
  * Parses header, checks every sync marker, splits and decompresses all blocks; the file must end exactly
@@ -67,28 +68,14 @@ export async function openContainer(bytes: Buffer, limits: ContainerLimits): Pro
   const { schema, codec, syncMarker } = readHeader(cursor);
   const rawBlocks = readBlocks(cursor, syncMarker);
 
-  let uncompressedBytes = 0;
-  const decompressed = await pMap(
-    rawBlocks,
-    async (raw) => {
-      const left = limits.maxUncompressedBytes - uncompressedBytes;
-      const maxBytes = Math.max(0, Math.min(limits.maxBlockBytes, left));
-      const blockBytes = await decompressBlock(codec, raw.bytes, maxBytes, raw.index);
-      uncompressedBytes += blockBytes.length;
-      // Blocks in flight beside this one were promised the same bytes.
-      if (uncompressedBytes > limits.maxUncompressedBytes) {
-        throw tooLarge(limits.maxUncompressedBytes, raw.index);
-      }
-      return blockBytes;
-    },
-    { concurrency: DECOMPRESS_CONCURRENCY },
-  );
-
+  const decompressed = await decompressAll(rawBlocks, codec, limits);
   const minimumBytes = getMinimumBytes(schema.type);
   const blocks: Block[] = [];
   let recordCount = 0;
+  let uncompressedBytes = 0;
   for (const [i, raw] of rawBlocks.entries()) {
     const blockBytes = decompressed[i] as Buffer;
+    uncompressedBytes += blockBytes.length;
     recordCount += raw.recordCount;
     if (raw.recordCount * minimumBytes > blockBytes.length) {
       throw invalid(
@@ -108,6 +95,38 @@ export async function openContainer(bytes: Buffer, limits: ContainerLimits): Pro
     blocks.push({ index: raw.index, firstRecord, recordCount: raw.recordCount, bytes: blockBytes });
   }
   return Object.freeze({ schema, codec, blocks, recordCount, uncompressedBytes });
+}
+
+/**
+ * The bytes of all blocks, a few side by side. Large ones go one by one: while a block is made, its bytes
+ * are there twice, and a bomb is a row of blocks that are as large as they may be.
+ */
+async function decompressAll(
+  rawBlocks: readonly RawBlock[],
+  codec: CodecName,
+  { maxBlockBytes, maxUncompressedBytes }: ContainerLimits,
+): Promise<readonly Buffer[]> {
+  const decompressed: Buffer[] = [];
+  let concurrency = DECOMPRESS_CONCURRENCY;
+  let left = maxUncompressedBytes;
+  while (decompressed.length < rawBlocks.length) {
+    const group = rawBlocks.slice(decompressed.length, decompressed.length + concurrency);
+    const maxBytes = Math.min(maxBlockBytes, left);
+    // To the end, all of them: the first that fails in the file is told, not the first in time.
+    const outcomes = await Promise.allSettled(
+      group.map(({ bytes, index }) => decompressBlock(codec, bytes, maxBytes, index)),
+    );
+    for (const [i, outcome] of outcomes.entries()) {
+      if (outcome.status === 'rejected') throw outcome.reason;
+      const bytes = outcome.value;
+      left -= bytes.length;
+      // Each of the group was promised the same bytes.
+      if (left < 0) throw tooLarge(maxUncompressedBytes, (group[i] as RawBlock).index);
+      if (bytes.length > LARGE_BLOCK_BYTES) concurrency = 1;
+      decompressed.push(bytes);
+    }
+  }
+  return decompressed;
 }
 
 function readHeader(cursor: Cursor): {

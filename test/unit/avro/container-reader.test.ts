@@ -238,4 +238,19 @@ describe('limits', () => {
       expect(whole.code).toBe('OBJECT_TOO_LARGE');
     },
   );
+
+  it('name the first block that is damaged, not the first to be found out', async () => {
+    const schema = formatSchema(SCHEMA);
+    const large = [{ id: 'x'.repeat(3_000_000), n: 1 }];
+    const bytes = await writeContainer(schema, [...large, ...records.slice(0, 2)], {
+      codec: 'snappy',
+      recordsPerBlock: 1,
+    });
+    const syncMarker = bytes.subarray(-16);
+    for (let end = bytes.length - 16; end > 0; end = bytes.lastIndexOf(syncMarker, end - 1)) {
+      // The last byte of each block's checksum; before the first block stands the header.
+      if (bytes.indexOf(syncMarker) !== end) bytes[end - 1] = (bytes[end - 1] as number) ^ 1;
+    }
+    expect((await openError(bytes, ROOMY)).context.block).toBe(0);
+  });
 });
