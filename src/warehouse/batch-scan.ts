@@ -14,6 +14,7 @@ import {
   DuckDBTableFunction,
   type DuckDBType,
   type DuckDBValue,
+  DuckDBVarCharType,
   INTEGER,
 } from '@duckdb/node-api';
 import type { Container } from '../avro/container-reader.ts';
@@ -28,6 +29,7 @@ import {
 import type { Database } from './database.ts';
 import { type EventTable, OBJECT_ID_COLUMN, RESCUED_COLUMN, ROW_COLUMN } from './event-tables.ts';
 import { formatAvroJson } from './json-text.ts';
+import { setTextColumn } from './text-column.ts';
 
 /** Rows in a DuckDB vector. */
 const VECTOR_SIZE = 2048;
@@ -156,7 +158,14 @@ class Cursor {
     }
     output.rowCount = count;
     if (count === 0) return;
-    for (const [index, values] of columns.entries()) output.setColumnValues(index, values);
+    for (const [index, values] of columns.entries()) {
+      const type = this.#source.columns[this.#asked[index] as number]?.type;
+      if (type instanceof DuckDBVarCharType) {
+        setTextColumn(output, index, values as (string | null)[]);
+      } else {
+        output.setColumnValues(index, values);
+      }
+    }
   }
 
   #current(): ScanObject {
