@@ -25,7 +25,7 @@ import { type Database, quoteIdentifier, quoteLiteral } from './database.ts';
 /** What to do with what a table has no place for; see the setting `schemaChanges`. */
 export type SchemaChangeMode = 'evolve' | 'freeze' | 'rescue';
 
-export interface EventColumn {
+interface EventColumn {
   readonly name: string;
   /** The Avro field whose values it holds. */
   readonly field: string;

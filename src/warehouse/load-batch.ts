@@ -59,7 +59,7 @@ interface ObjectCounts {
   readonly duplicateCount: number;
 }
 
-export interface ObjectOutcome extends ObjectCounts {
+interface ObjectOutcome extends ObjectCounts {
   readonly object: OpenedObject;
   readonly status: 'loaded' | 'quarantined';
   readonly error?: CurrentsError;
