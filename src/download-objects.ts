@@ -3,7 +3,7 @@
  *
  * A download that fails because of the object itself is an outcome. What would meet the next object too
  * (no such bucket, expired credentials) is thrown. In between stands a store that refuses or does not
- * answer: that is judged by fetch-failures.ts, over many objects.
+ * answer: after a row of such failures no more downloads are begun, and fetch-failures.ts ends the run.
  */
 
 import pMap from 'p-map';
@@ -11,6 +11,7 @@ import type { FetchedObject, ObjectStore } from './discovery/object-store.ts';
 import { CurrentsError } from './errors.ts';
 import type { PendingObject } from './warehouse/object-ledger.ts';
 
+/** What became of one object; neither bytes nor an error when it was not tried. */
 export interface Download {
   readonly object: PendingObject;
   readonly fetched?: FetchedObject;
@@ -24,6 +25,43 @@ export interface DownloadLimits {
 
 /** So many objects are downloaded before their group is handed on, even when they are small. */
 const MAX_GROUP_OBJECTS = 512;
+
+/**
+ * So many failures in a row are not a coincidence. With eight at a time it takes half a minute of retries
+ * where connections are refused, and ten where they hang.
+ */
+const MAX_FAILURES_IN_A_ROW = 24;
+
+/** Failures that can be the store's rather than the object's. */
+const FAILURES_OF_STORE: ReadonlySet<string> = new Set([
+  'OBJECT_INCOMPLETE',
+  'SOURCE_ACCESS_DENIED',
+  'SOURCE_UNAVAILABLE',
+]);
+
+/**
+ * Downloads that failed one after the other, in the order in which they ended. One for a whole run: a
+ * group alone may hold hundreds of objects, and each costs seconds until its retries are used up.
+ */
+export class FailureRow {
+  #length = 0;
+  #last: CurrentsError | undefined;
+
+  noteSuccess(): void {
+    this.#length = 0;
+  }
+
+  noteFailure(error: CurrentsError): void {
+    if (!FAILURES_OF_STORE.has(error.code)) return;
+    this.#length += 1;
+    this.#last = error;
+  }
+
+  /** The last of too many failures, or undefined while there is hope. */
+  get verdict(): CurrentsError | undefined {
+    return this.#length >= MAX_FAILURES_IN_A_ROW ? this.#last : undefined;
+  }
+}
 
 const OUTCOMES: ReadonlySet<string> = new Set([
   'OBJECT_MISSING',
@@ -59,17 +97,22 @@ export async function downloadObjects(
   store: ObjectStore,
   group: readonly PendingObject[],
   { concurrency, maxObjectBytes }: DownloadLimits,
+  row: FailureRow,
   signal: AbortSignal,
 ): Promise<readonly Download[]> {
   return pMap(
     group,
     async (object): Promise<Download> => {
+      if (row.verdict) return { object };
       try {
         refuseTooLarge(object, maxObjectBytes);
-        return { object, fetched: await store.fetch(object, signal) };
+        const fetched = await store.fetch(object, signal);
+        row.noteSuccess();
+        return { object, fetched };
       } catch (error) {
-        if (error instanceof CurrentsError && OUTCOMES.has(error.code)) return { object, error };
-        throw error;
+        if (!(error instanceof CurrentsError && OUTCOMES.has(error.code))) throw error;
+        row.noteFailure(error);
+        return { object, error };
       }
     },
     { concurrency },

@@ -5,9 +5,10 @@
  * One object that we may not read (another owner, another key) goes to quarantine and the rest goes on.
  * But when nothing at all can be read, it is the credentials or the store, and going through thousands of
  * objects would only take hours to find out. So refusals wait for the first download that works, and a row
- * of failures without one ends the run.
+ * of failures without one ends the run, after what was downloaded before has been loaded.
  */
 
+import { FailureRow } from './download-objects.ts';
 import type { CurrentsError } from './errors.ts';
 import type { LoadTotals } from './load-totals.ts';
 import type { Logger } from './logger.ts';
@@ -18,9 +19,6 @@ import {
   quarantineObject,
   type SetAside,
 } from './warehouse/object-ledger.ts';
-
-/** So many failures in a row are not a coincidence: with eight at a time, two minutes of retries. */
-const MAX_FAILURES_IN_A_ROW = 24;
 
 export interface FailureNotes {
   readonly database: Database;
@@ -33,10 +31,10 @@ export interface FailureNotes {
 export class FetchFailures {
   /** Objects that still wait and are not to be tried again in this run. */
   readonly failed = new Set<number>();
+  readonly row = new FailureRow();
   readonly #notes: FailureNotes;
   #refused: SetAside[] = [];
   #hasWorked = false;
-  #inARow = 0;
 
   constructor(notes: FailureNotes) {
     this.#notes = notes;
@@ -44,14 +42,12 @@ export class FetchFailures {
 
   /** A download worked: the store can be read, and what was refused is refused for its own sake. */
   async noteSuccess(): Promise<void> {
-    this.#inARow = 0;
     this.#hasWorked = true;
     const refused = this.#refused;
     this.#refused = [];
     for (const aside of refused) await this.#quarantine(aside);
   }
 
-  /** @throws the error itself when it is time to stop */
   async noteFailure({ objectId, key }: PendingObject, error: CurrentsError): Promise<void> {
     const { database, runId, totals, logger } = this.#notes;
     const aside = { objectId, key, error };
@@ -67,7 +63,6 @@ export class FetchFailures {
         break;
       }
       case 'SOURCE_ACCESS_DENIED':
-        this.#stopAfterTooMany(error);
         this.failed.add(objectId);
         if (this.#hasWorked) await this.#quarantine(aside);
         else this.#refused.push(aside);
@@ -76,20 +71,19 @@ export class FetchFailures {
         this.failed.add(objectId);
         await noteFetchFailure(database, aside, 'discovered', runId);
         totals.countProblem(key, 'failed', error);
-        this.#stopAfterTooMany(error);
     }
     logger.warn({ key, code: error.code, reason: error.message }, 'object not loaded');
+  }
+
+  /** @throws the last failure, when a row of them says that there is no use in going on */
+  throwVerdict(): void {
+    if (this.row.verdict) throw this.row.verdict;
   }
 
   /** @throws the refusal, when everything that was tried was refused */
   finish(): void {
     const [first] = this.#refused;
     if (first !== undefined) throw first.error;
-  }
-
-  #stopAfterTooMany(error: CurrentsError): void {
-    this.#inARow += 1;
-    if (this.#inARow >= MAX_FAILURES_IN_A_ROW) throw error;
   }
 
   async #quarantine(aside: SetAside): Promise<void> {

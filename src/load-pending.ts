@@ -81,7 +81,7 @@ async function loadRound(
   const batch = new Batch(input, total);
   const stop = signal ? AbortSignal.any([signal, downloads.signal]) : downloads.signal;
   const start = (group: readonly PendingObject[]) => {
-    const arrivals = downloadObjects(store, group, config.source, stop);
+    const arrivals = downloadObjects(store, group, config.source, failures.row, stop);
     // Looked at when its turn comes; until then a failure must not count as unhandled.
     arrivals.catch(() => undefined);
     return arrivals;
@@ -108,6 +108,7 @@ async function loadRound(
     downloads.abort();
   }
   await batch.flush();
+  failures.throwVerdict();
 }
 
 /** Opened objects on their way into one transaction. */
@@ -185,6 +186,6 @@ class Batch {
 }
 
 /** The event type of an object whose key does not tell: from the record's full name in its header. */
-export function eventTypeOf(recordName: string): string {
+function eventTypeOf(recordName: string): string {
   return INNER_NAME.exec(recordName)?.[1] ?? recordName;
 }
