@@ -12,7 +12,7 @@ import { formatObjectKey, type KeyLayout } from '../../src/discovery/object-key.
 import { shuffle } from '../support/seeded-random.ts';
 import { REPOSITORY } from './currents-command.ts';
 
-export const SAMPLES = path.resolve(REPOSITORY, '../shared/currents/samples');
+const SAMPLES = path.resolve(REPOSITORY, '../shared/currents/samples');
 
 export interface Sample {
   readonly release: string;
