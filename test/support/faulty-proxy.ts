@@ -10,6 +10,7 @@ import { once } from 'node:events';
 import {
   createServer,
   type IncomingMessage,
+  type Server,
   type ServerResponse,
   request as sendRequest,
 } from 'node:http';
@@ -38,8 +39,25 @@ export interface FaultyProxyOptions {
   readonly seed: number;
   /** Share of the requests that meet each fault, from 0 to 1; together at most 1. */
   readonly rates: Partial<Readonly<Record<Fault, number>>>;
+  /**
+   * Looks at each request before chance does. What it returns is answered instead; it may also do
+   * something first and let the request go on, or not return as long as the client is to wait.
+   */
+  readonly intercept?: (request: ProxiedRequest) => Promise<Refusal | undefined>;
   /** Added to every answer that comes through: what the server behind does not say. */
   readonly answerHeaders?: Readonly<Record<string, string>>;
+}
+
+export interface ProxiedRequest {
+  readonly isListing: boolean;
+  /** Below the bucket; empty for listings. */
+  readonly key: string;
+}
+
+/** An error of S3, such as 403 and AccessDenied. */
+export interface Refusal {
+  readonly status: number;
+  readonly code: string;
 }
 
 export interface FaultyProxy {
@@ -57,13 +75,19 @@ export async function startFaultyProxy(options: FaultyProxyOptions): Promise<Fau
     number
   >;
   let requestCount = 0;
+  let stopping: Promise<void> | undefined;
 
   const server = createServer((request, response) => {
     requestCount++;
     const chance = random();
     const position = random();
     const fault = drawFault(options.rates, chance);
-    answer(request, response, options, fault, position)
+    Promise.resolve(options.intercept?.(describeRequest(request)))
+      .then((refusal) => {
+        if (refusal === undefined) return answer(request, response, options, fault, position);
+        sendError(response, refusal.status, refusal.code);
+        return undefined;
+      })
       .then((inflicted) => {
         if (inflicted !== undefined) faultCounts[inflicted]++;
       })
@@ -80,12 +104,24 @@ export async function startFaultyProxy(options: FaultyProxyOptions): Promise<Fau
       return requestCount;
     },
     faultCounts,
-    stop: async () => {
-      server.close();
-      server.closeAllConnections();
-      await once(server, 'close');
-    },
+    // A test may stop it in the middle of something and once more at the end.
+    stop: () => (stopping ??= close(server)),
   };
+}
+
+async function close(server: Server): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  server.closeAllConnections();
+  await closed;
+}
+
+/** As the client means it; path style. */
+function describeRequest({ url = '' }: IncomingMessage): ProxiedRequest {
+  const { pathname, searchParams } = new URL(url, 'http://proxy');
+  const isListing = searchParams.has('list-type');
+  const key = isListing ? '' : decodeURIComponent(pathname.replace(/^\/[^/]+\/?/, ''));
+  return { isListing, key };
 }
 
 /** Answers one request and returns the fault that it met, if there was one. */
@@ -130,7 +166,7 @@ async function answer(
     response.writeHead(status, { ...headers, 'content-length': String(sizeBytes) });
 
   // A cut needs a body to cut; within it, any place but its ends.
-  const isObject = request.method === 'GET' && !request.url?.includes('list-type=');
+  const isObject = request.method === 'GET' && !describeRequest(request).isListing;
   const canBreak = request.method === 'GET' && status === 200 && body.length > 1;
   const cut = 1 + Math.floor(position * (body.length - 1));
   switch (canBreak ? fault : undefined) {
