@@ -170,6 +170,10 @@ export class BatchLoader {
         outcomes.push({ object, status: 'loaded', ...counts });
       } else if (error) {
         const { runId, now } = this.#options;
+        // For `currents schemas diff`: what is it that was refused?
+        if (error.code === 'SCHEMA_CHANGE_REFUSED') {
+          await this.#recordSchemas(object.eventType, listIncoming([object]));
+        }
         await quarantineObject(
           this.#database,
           { objectId: object.objectId, key: object.key, error },
@@ -271,31 +275,45 @@ export class BatchLoader {
   ): Promise<readonly SchemaChange[]> {
     const incoming = listIncoming(objects);
     await applyPlan(this.#database, plan, incoming);
-    const firstSeen = await this.#recordSchemas(eventType, incoming);
-    // A schema that was met before changes nothing, and what it rescues has been told.
-    const changes = plan.changes.filter(
-      (change) => change.change !== 'field rescued' || firstSeen.has(change.objectId),
-    );
+    await this.#recordSchemas(eventType, incoming);
+    const changes = await this.#leaveOutTold(eventType, plan.changes, incoming);
     await this.#recordChanges(changes);
     this.#tables.set(eventType, plan.table);
     return changes;
   }
 
-  /** @returns the objects that brought a schema never seen before */
-  async #recordSchemas(
+  /** What a schema rescues is told once: when its first object is loaded. */
+  async #leaveOutTold(
     eventType: string,
+    changes: readonly SchemaChange[],
     incoming: readonly IncomingSchema[],
-  ): Promise<ReadonlySet<number>> {
+  ): Promise<readonly SchemaChange[]> {
+    if (!changes.some(({ change }) => change === 'field rescued')) return changes;
+    // Not by ops.schemas: a schema that was refused before is there, and has told nothing.
+    const rows = await this.#database.rows<{ fingerprint: string }>(
+      'select distinct fingerprint from ops.objects where event_type = ? and fingerprint is not null',
+      [eventType],
+    );
+    const loaded = new Set(rows.map((row) => row.fingerprint));
+    const told = new Set(
+      incoming
+        .filter(({ schema }) => loaded.has(schema.fingerprint))
+        .map(({ objectId }) => objectId),
+    );
+    return changes.filter(
+      ({ change, objectId }) => change !== 'field rescued' || !told.has(objectId),
+    );
+  }
+
+  async #recordSchemas(eventType: string, incoming: readonly IncomingSchema[]): Promise<void> {
     const rows = await this.#database.rows<{ fingerprint: string }>(
       'select fingerprint from ops.schemas where event_type = ?',
       [eventType],
     );
     const known = new Set(rows.map((row) => row.fingerprint));
-    const firstSeen = new Set<number>();
     for (const { schema, objectId } of incoming) {
       if (known.has(schema.fingerprint)) continue;
       known.add(schema.fingerprint);
-      firstSeen.add(objectId);
       await this.#database.run(
         `insert into ops.schemas (event_type, fingerprint, version, schema, first_seen_at, first_object_id)
          values (?, ?, ?, ?, ?::timestamp, ?)`,
@@ -309,7 +327,6 @@ export class BatchLoader {
         ],
       );
     }
-    return firstSeen;
   }
 
   async #recordChanges(changes: readonly SchemaChange[]): Promise<void> {

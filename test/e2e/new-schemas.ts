@@ -48,12 +48,12 @@ await withTemporaryFolder('schemas', async (folder) => {
   await evolve(inFolder('newest first'), [['afterNext'], ['next'], ['known']]);
   await evolve(inFolder('mixed in one batch'), [EDITIONS]);
   await evolve(inFolder('mixed in small batches'), [EDITIONS], ['--batch-rows', '40']);
-  const frozen = inFolder('frozen, known first');
-  await freeze(frozen, [['known'], ['next', 'afterNext']]);
+  await freeze(inFolder('frozen, known first'), [['known'], ['next', 'afterNext']]);
   await freeze(inFolder('frozen, newest first'), [['next', 'afterNext'], ['known']]);
   await rescue(inFolder('rescued, known first'), [['known'], ['next'], ['afterNext']]);
   await rescue(inFolder('rescued, mixed'), [EDITIONS]);
-  await tellTheStory(knownFirst);
+  await checkNews(knownFirst);
+  await tellTheStory();
 });
 checks.finish();
 
@@ -93,6 +93,7 @@ async function freeze(bucket: SchemaBucket, rounds: Rounds): Promise<void> {
     return `${refused.length} objects refused`;
   });
   await checkValues(bucket, (schema) => !isRefused(schema));
+  await checkNews(bucket);
 
   await checks.check(`${bucket.name}: a retry in evolve loads what was refused`, async () => {
     const retry = ['quarantine', 'retry', '--all', '--schema-changes', 'evolve', '--json'];
@@ -179,16 +180,10 @@ function isRefused({ eventType, edition }: EditedSchema): boolean {
   return edition !== 'known' && !HARMLESS.includes(`${eventType} ${edition}`);
 }
 
-/** What a person sees who wants to know what happened. */
-async function tellTheStory(bucket: SchemaBucket): Promise<void> {
-  const say = async (...args: string[]) => {
-    const result = await runCurrents(['schemas', ...args, '--database', bucket.database]);
-    assert.equal(result.exitCode, 0, result.stderr);
-    return result.stdout.trimEnd();
-  };
+async function tellTheStory(): Promise<void> {
   await checks.check('schemas diff tells what a release changed', async () => {
     assert.equal(
-      await say('diff', 'users.messages.email.Click', 'v1', 'v2'),
+      await askSchemas('diff', 'users.messages.email.Click', 'v1', 'v2'),
       [
         'users.messages.email.Click, v1 → v2: 2 changes',
         '  is_suspected_bot_click was added: null | boolean',
@@ -196,7 +191,7 @@ async function tellTheStory(bucket: SchemaBucket): Promise<void> {
       ].join('\n'),
     );
     assert.equal(
-      await say('diff', 'users.messages.rcs.InboundReceive', 'v3', 'v10'),
+      await askSchemas('diff', 'users.messages.rcs.InboundReceive', 'v3', 'v10'),
       [
         'users.messages.rcs.InboundReceive, v3 → v10: 3 changes',
         '  user_id can be null now: string → null | string',
@@ -206,8 +201,54 @@ async function tellTheStory(bucket: SchemaBucket): Promise<void> {
     );
   });
   await checks.check('schemas show describes the fields', async () => {
-    const shown = await say('show', 'users.behaviors.Purchase');
+    const shown = await askSchemas('show', 'users.behaviors.Purchase');
     assert.match(shown, /^price +float /m);
     assert.match(shown, /^properties +string /m);
   });
+}
+
+/** What objects brought, loaded or refused, told by their fingerprints. */
+async function checkNews(bucket: SchemaBucket): Promise<void> {
+  const eventType = 'users.canvas.Entry';
+  await checks.check(`${bucket.name}: schemas seen and diff tell what is new`, async () => {
+    bucket.release();
+    const ask = async (...args: string[]) => askSchemas(...args, '--database', bucket.database);
+    const seen = JSON.parse(await ask('seen', eventType, '--json')) as {
+      readonly schemas: readonly {
+        readonly fingerprint: string;
+        readonly version: string | null;
+        readonly firstKey: string;
+      }[];
+    };
+    const editions = seen.schemas.map(({ firstKey, version }) => [firstKey.split('/')[5], version]);
+    assert.deepEqual(Object.fromEntries(editions), { known: 'v1', next: null, afterNext: null });
+    assert.equal(editions.length, 3);
+    const [next = '', afterNext = ''] = ['/next/', '/afterNext/'].map((edition) =>
+      seen.schemas.find(({ firstKey }) => firstKey.includes(edition))?.fingerprint.slice(0, 12),
+    );
+    assert.equal(
+      await ask('diff', eventType, 'v1', next),
+      [
+        `${eventType}, v1 → ${next}: 2 changes`,
+        '  in_control_group can be null now: boolean → null | boolean',
+        '  entry_count was added: int',
+      ].join('\n'),
+    );
+    assert.equal(
+      await ask('diff', eventType, next, afterNext),
+      [
+        `${eventType}, ${next} → ${afterNext}: 2 changes`,
+        '  entry_count can hold more: int → long',
+        '  time has another type: int → string',
+      ].join('\n'),
+    );
+    assert.match(await ask('show', eventType, '--release', afterNext), /^time +string/m);
+    assert.match(await ask('show', 'users.messages.telepathy.Send'), /^thought +(string|int)/m);
+  });
+}
+
+async function askSchemas(...args: readonly string[]): Promise<string> {
+  const { exitCode, stdout, stderr } = await runCurrents(['schemas', ...args]);
+  assert.equal(exitCode, 0, stderr);
+  return stdout.trimEnd();
 }
