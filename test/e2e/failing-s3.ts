@@ -40,7 +40,7 @@ const THIRD_BROKEN = {
 const MOSTLY_BROKEN = { ...THIRD_BROKEN, slowDown: 0.15, reset: 0.15, truncated: 0.15 };
 
 /** A run that cannot go on has to end within this, retries with their waits included. */
-const STOP_WITHIN_MS = 60_000;
+const STOP_WITHIN_MS = 90_000;
 
 await withTemporaryFolder('failing', async (folder) => {
   await withObjectServer(folder, async (upstream) => {
@@ -205,7 +205,7 @@ async function departure(stage: S3Stage): Promise<void> {
       if (downloads > 40) void scene?.proxy.stop();
       return undefined;
     };
-    await stage.play({ intercept }, async (opened) => {
+    return stage.play({ intercept }, async (opened) => {
       scene = opened;
       const { exitCode, error, tookMs } = await opened.run();
       assert.deepEqual([exitCode, error.code], [1, 'SOURCE_UNAVAILABLE']);

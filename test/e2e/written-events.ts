@@ -18,7 +18,7 @@ export interface WrittenEvent {
   readonly values: Readonly<Record<string, unknown>>;
 }
 
-export interface WrittenObject {
+interface WrittenObject {
   readonly schema: EditedSchema;
   readonly bytes: Buffer;
 }

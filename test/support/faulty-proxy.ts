@@ -48,14 +48,14 @@ export interface FaultyProxyOptions {
   readonly answerHeaders?: Readonly<Record<string, string>>;
 }
 
-export interface ProxiedRequest {
+interface ProxiedRequest {
   readonly isListing: boolean;
   /** Below the bucket; empty for listings. */
   readonly key: string;
 }
 
 /** An error of S3, such as 403 and AccessDenied. */
-export interface Refusal {
+interface Refusal {
   readonly status: number;
   readonly code: string;
 }
