@@ -1,4 +1,5 @@
 /** The database for commands that only look: opened read-only, closed whatever happens. */
+import { CurrentsError } from '../errors.ts';
 import type { Database } from '../warehouse/database.ts';
 import type { Context } from './session.ts';
 
@@ -30,6 +31,13 @@ export async function withReader<Result>(
   signal.addEventListener('abort', interrupt);
   try {
     return await work(database);
+  } catch (error) {
+    // A table that is missing may mean that the file is not ours at all; that says more.
+    if (error instanceof CurrentsError && error.code === 'DATABASE_FAILED') {
+      const { checkFormat } = await import('../warehouse/migrations.ts');
+      await checkFormat(database);
+    }
+    throw error;
   } finally {
     signal.removeEventListener('abort', interrupt);
     database.close();

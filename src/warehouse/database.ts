@@ -7,7 +7,7 @@
  */
 
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { open, readFile, rm } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -64,6 +64,7 @@ export class Database {
         context: { path: options.path },
       });
     }
+    await checkFile(options);
     const settings: Record<string, string> = { preserve_insertion_order: 'false' };
     if (options.readOnly) settings.access_mode = 'READ_ONLY';
     if (options.memoryLimitBytes !== undefined) {
@@ -228,6 +229,52 @@ export function quoteLiteral(text: string): string {
  */
 export function isRefusal(error: unknown): error is CurrentsError {
   return error instanceof CurrentsError && error.context.isRefusal === true;
+}
+
+/** At byte 8 of every DuckDB file; DuckDB's documentation, "Storage versions", 2026-09. */
+const MAGIC = 'DUCK';
+/** Three headers of 4,096 bytes come before anything else; a shorter file never was a database. */
+const HEADERS_BYTES = 12_288;
+/** A file that another process is making right now is younger. */
+const UNFINISHED_AFTER_MS = 10_000;
+
+/**
+ * Looks at a file before DuckDB does. A path given by mistake must not be handed on: DuckDB would fetch an
+ * extension to write into somebody's SQLite file. And a process killed while it made the database leaves
+ * the beginnings of one, which DuckDB would refuse for ever: that goes.
+ */
+async function checkFile({ path, readOnly }: OpenOptions): Promise<void> {
+  const found = await readStart(path);
+  if (found === undefined) return;
+  const isDuckDB = found.start.subarray(8).toString('latin1') === MAGIC;
+  const isBeginning = found.sizeBytes < HEADERS_BYTES && (isDuckDB || found.sizeBytes === 0);
+  if (isBeginning && !readOnly && found.ageMs > UNFINISHED_AFTER_MS) {
+    await rm(path);
+    return;
+  }
+  if (isDuckDB || isBeginning) return;
+  throw new CurrentsError({
+    code: 'DATABASE_FAILED',
+    message: `cannot open ${path}: it is some other kind of file (a DuckDB database is expected)`,
+    hint: '--database names another file; one that does not exist is made',
+    context: { path },
+  });
+}
+
+/** The first 12 bytes, or undefined when there is no file to read: opening it will say why. */
+async function readStart(path: string) {
+  try {
+    const file = await open(path, 'r');
+    try {
+      const { size: sizeBytes, mtimeMs } = await file.stat();
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(12), 0, 12, 0);
+      return { start: buffer.subarray(0, bytesRead), sizeBytes, ageMs: Date.now() - mtimeMs };
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return undefined;
+  }
 }
 
 const LOCK_HOLDER = /Conflicting lock is held in (.+?) \(PID (\d+)\)/;

@@ -139,6 +139,41 @@ export async function migrate(database: Database): Promise<void> {
   await database.run(
     'create schema if not exists ops; create table if not exists ops.migrations (step integer not null)',
   );
+  const step = await readStep(database);
+  if (step === MIGRATIONS.length) return;
+  await database.withTransaction(async () => {
+    for (let next = step; next < MIGRATIONS.length; next += 1) {
+      await database.run(MIGRATIONS[next] as string);
+      await database.run('insert into ops.migrations values (?)', [next + 1]);
+    }
+    for (const [table, comment] of Object.entries(COMMENTS)) {
+      await database.run(`comment on table ${table} is ${quoteLiteral(comment)}`);
+    }
+  });
+}
+
+/**
+ * For those who read and cannot bring a database up to date: is it ours, and of a format that we know?
+ *
+ * @throws CurrentsError DATABASE_FAILED when `currents ingest` never wrote this file, DATABASE_NEWER
+ */
+export async function checkFormat(database: Database): Promise<void> {
+  const { ours } = await database.row<{ ours: boolean }>(
+    `select count(*) > 0 as ours from duckdb_tables()
+     where schema_name = 'ops' and table_name = 'migrations'`,
+  );
+  if (!ours) {
+    throw new CurrentsError({
+      code: 'DATABASE_FAILED',
+      message: `cannot read ${database.path}: not a database of currents (it has no table ops.migrations)`,
+      hint: '--database names another one; currents ingest fills a new one',
+      context: { path: database.path },
+    });
+  }
+  await readStep(database);
+}
+
+async function readStep(database: Database): Promise<number> {
   const { step } = await database.row<{ step: number }>(
     'select coalesce(max(step), 0)::integer as step from ops.migrations',
   );
@@ -150,14 +185,5 @@ export async function migrate(database: Database): Promise<void> {
       context: { path: database.path, found: step, expected: MIGRATIONS.length },
     });
   }
-  if (step === MIGRATIONS.length) return;
-  await database.withTransaction(async () => {
-    for (let next = step; next < MIGRATIONS.length; next += 1) {
-      await database.run(MIGRATIONS[next] as string);
-      await database.run('insert into ops.migrations values (?)', [next + 1]);
-    }
-    for (const [table, comment] of Object.entries(COMMENTS)) {
-      await database.run(`comment on table ${table} is ${quoteLiteral(comment)}`);
-    }
-  });
+  return step;
 }
