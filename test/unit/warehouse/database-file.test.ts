@@ -38,7 +38,7 @@ it.each([0, 12, 4096, 12_287])(
     writeOld(readFileSync(file).subarray(0, sizeBytes));
     const database = await Database.open({ path: file });
     await migrate(database);
-    await checkFormat(database);
+    await expect(checkFormat(database)).resolves.toBeUndefined();
     database.close();
   },
 );

@@ -123,11 +123,7 @@ describe('many events', () => {
         ...events(count, count + 1),
         ...ends,
       ]);
-      expect(counts).toEqual([
-        `${count + 4}-4`,
-        `${count}-${count}`,
-        '5-4',
-      ]);
+      expect(counts).toEqual([`${count + 4}-4`, `${count}-${count}`, '5-4']);
       expect(
         await warehouse.rows(
           'select count(*)::integer as n, count(distinct id)::integer as ids from events.test_event',
