@@ -6,11 +6,11 @@
  * from, what was found and what was expected. Relative paths in the file start at the file's own folder, so
  * that a scheduler need not care about its working directory; all others start at the working directory.
  */
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import path from 'node:path';
 import { CurrentsError } from './errors.ts';
 import { findSetting, LATER_SETTINGS, SETTINGS, type Setting, settingsSchema } from './settings.ts';
-import { type FoundValue, parseSettingsFile } from './settings-file.ts';
+import { type FoundValue, parseSettingsFile, shorten } from './settings-file.ts';
 
 export interface Config {
   /** Absolute path of the file that was read; undefined when there was none. */
@@ -124,6 +124,10 @@ export function isColorWanted(
   return isTerminal && !env.NO_COLOR && env.TERM !== 'dumb';
 }
 
+/** Far more than every setting with its comments takes. */
+const MAX_FILE_BYTES = 1_000_000;
+const SHOWN_PROBLEMS = 20;
+
 interface OpenedFile {
   readonly path: string | undefined;
   readonly values: ReadonlyMap<string, FoundValue>;
@@ -132,23 +136,42 @@ interface OpenedFile {
 
 function readSettingsFile(askedPath: string | undefined, cwd: string): OpenedFile {
   const filePath = path.resolve(cwd, askedPath ?? 'currents.yaml');
-  let yaml: string;
+  const fileName = askedPath ?? 'currents.yaml';
+  let bytes: Buffer;
   try {
-    yaml = readFileSync(filePath, 'utf8');
+    bytes = readBeginning(filePath);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' && askedPath === undefined)
       return { path: undefined, values: new Map(), problems: [] };
     throw new CurrentsError({
       code: 'SETTINGS_INVALID',
-      message: `cannot read the settings file ${askedPath ?? 'currents.yaml'}: ${code === 'ENOENT' ? 'there is no such file' : (code ?? 'unknown error')}`,
+      message: `cannot read the settings file ${fileName}: ${code === 'ENOENT' ? 'there is no such file' : (code ?? 'unknown error')}`,
       hint:
         code === 'ENOENT' ? `currents init --config ${askedPath}` : 'check the path and its rights',
       context: { path: filePath },
       cause: error,
     });
   }
-  return { path: filePath, ...parseSettingsFile(yaml, askedPath ?? 'currents.yaml') };
+  // Someone named a database or a bucket's object: one sentence says more than what YAML makes of it.
+  if (bytes.length > MAX_FILE_BYTES)
+    throw settingsInvalid([`${fileName} is larger than 1 MB (expected a small YAML file)`]);
+  if (bytes.includes(0)) throw settingsInvalid([`${fileName} is not text (expected a YAML file)`]);
+  return { path: filePath, ...parseSettingsFile(bytes.toString('utf8'), fileName) };
+}
+
+/** At most one byte more than a settings file may have, also of a pipe or a device that never ends. */
+function readBeginning(filePath: string): Buffer {
+  const buffer = Buffer.alloc(MAX_FILE_BYTES + 1);
+  const file = openSync(filePath, 'r');
+  try {
+    let length = 0;
+    for (let read = -1; read !== 0 && length < buffer.length; length += read)
+      read = readSync(file, buffer, length, buffer.length - length, null);
+    return buffer.subarray(0, length);
+  } finally {
+    closeSync(file);
+  }
 }
 
 function readFlag(setting: Setting, { flags }: ConfigSources): FoundValue | undefined {
@@ -221,17 +244,19 @@ function describeIssue(
 /** As it was written, shortened; whatever stands before an @ in an address may be a password. */
 function formatFound(value: unknown): string {
   const written = JSON.stringify(value)?.replace(/:\/\/[^/]*@/, '://***@') ?? 'nothing';
-  return written.length > 80 ? `${written.slice(0, 79)}…` : written;
+  return shorten(written);
 }
 
 function settingsInvalid(problems: readonly string[]): CurrentsError {
   const [first = ''] = problems;
+  const lines = problems.slice(0, SHOWN_PROBLEMS);
+  if (problems.length > lines.length) lines.push(`and ${problems.length - lines.length} more`);
   return new CurrentsError({
     code: 'SETTINGS_INVALID',
     message:
       problems.length === 1
         ? `cannot use the settings: ${first}`
-        : `cannot use the settings: ${problems.length} problems\n${problems.map((line) => `  ${line}`).join('\n')}`,
+        : `cannot use the settings: ${problems.length} problems\n${lines.map((line) => `  ${line}`).join('\n')}`,
     hint: 'currents init --print shows every setting with its default',
     context: { problems: problems.length },
   });

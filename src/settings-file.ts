@@ -4,7 +4,8 @@
  * secrets.
  *
  * Pure: nobody's files are opened here. Values are not checked, config.ts does that for all sources alike.
- * Collects every problem instead of stopping at the first. A key whose name says that it holds a secret is
+ * Collects every problem instead of stopping at the first, but only the first few YAML errors: a file
+ * that is something else altogether would have thousands, each quoting from it. A key whose name says that it holds a secret is
  * refused and its value never repeated.
  */
 import { isMap, isScalar, LineCounter, type ParsedNode, parseDocument, type YAMLMap } from 'yaml';
@@ -26,10 +27,18 @@ export interface SettingsFile {
 const SECRET_KEY =
   /^(access_?key(_?id)?|secret(_?access_?key)?|session_?token|api_?key|password|token)$/i;
 
+const MAX_YAML_ERRORS = 3;
+const MAX_QUOTED_LENGTH = 80;
+
+/** What is quoted from a file, cut to 80 characters. */
+export function shorten(text: string): string {
+  return text.length > MAX_QUOTED_LENGTH ? `${text.slice(0, MAX_QUOTED_LENGTH - 1)}…` : text;
+}
+
 /** `fileName` is only for the places in `where` and in problems. */
 export function parseSettingsFile(yaml: string, fileName: string): SettingsFile {
   const lineCounter = new LineCounter();
-  const document = parseDocument(yaml, { lineCounter });
+  const document = parseDocument(yaml, { lineCounter, prettyErrors: false });
   const values = new Map<string, FoundValue>();
   const problems: string[] = [];
 
@@ -40,7 +49,7 @@ export function parseSettingsFile(yaml: string, fileName: string): SettingsFile 
 
   function readSection(map: YAMLMap.Parsed, section: string): void {
     for (const { key, value } of map.items) {
-      const name = isScalar(key) ? String(key.value) : '';
+      const name = isScalar(key) ? shorten(String(key.value)) : '';
       const path = section === '' ? name : `${section}.${name}`;
       const keyPlace = placeOf(key.range[0]);
       if (Object.hasOwn(LATER_SETTINGS, path)) {
@@ -74,9 +83,9 @@ export function parseSettingsFile(yaml: string, fileName: string): SettingsFile 
       problems.push(`${keyPlace} ${path}: found a single value (expected ${listNames(path)})`);
   }
 
-  for (const error of document.errors) {
-    const [firstLine = ''] = error.message.split(/ at line|\n/);
-    problems.push(`${placeOf(error.pos[0])} not valid YAML: ${firstLine}`);
+  for (const error of document.errors.slice(0, MAX_YAML_ERRORS)) {
+    const [firstLine = ''] = error.message.split('\n');
+    problems.push(`${placeOf(error.pos[0])} not valid YAML: ${shorten(firstLine)}`);
   }
   if (problems.length === 0 && document.contents !== null) {
     if (isMap(document.contents)) readSection(document.contents as YAMLMap.Parsed, '');

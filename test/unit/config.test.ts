@@ -217,3 +217,37 @@ describe('colours', () => {
     expect(isColorWanted(true, { TERM: 'dumb' })).toBe(false);
   });
 });
+
+describe('a file that holds no settings', () => {
+  it('is told by its first YAML errors, however many there are', () => {
+    const { message } = refusal(() => loadYaml('*a: [}\n%\t"\n'.repeat(5000)));
+    expect(message.split('\n').length).toBeLessThanOrEqual(4);
+    expect(message.length).toBeLessThan(600);
+  });
+
+  it('has at most twenty of its problems shown, and the others counted', () => {
+    const yaml = Array.from({ length: 50 }, (_, index) => `wrong${index}: 1`).join('\n');
+    const lines = refusal(() => loadYaml(yaml)).message.split('\n');
+    expect(lines[0]).toBe('cannot use the settings: 50 problems');
+    expect(lines).toHaveLength(22);
+    expect(lines.at(-1)).toBe('  and 30 more');
+  });
+
+  it('is quoted with 80 characters at most, keys and values alike', () => {
+    const long = 'x'.repeat(5000);
+    for (const yaml of [`${long}: 1`, `source: { lookback: ${long} }`, `source: { ${long}: 1 }`])
+      expect(refusal(() => loadYaml(yaml)).message.length).toBeLessThan(250);
+  });
+
+  it('is refused in one sentence when it is large or binary', () => {
+    expect(refusal(() => loadYaml('a: b\n'.repeat(200_001)))).toMatchObject({
+      code: 'SETTINGS_INVALID',
+      message:
+        'cannot use the settings: currents.yaml is larger than 1 MB (expected a small YAML file)',
+    });
+    expect(refusal(() => loadYaml('DUCK\0\0: x'))).toMatchObject({
+      code: 'SETTINGS_INVALID',
+      message: 'cannot use the settings: currents.yaml is not text (expected a YAML file)',
+    });
+  });
+});
