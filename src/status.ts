@@ -4,7 +4,8 @@
  *
  * Reads only; works on a database opened read-only. Braze replays nothing, so a silence is worth an alarm:
  * an event type that had an object nearly every hour of the last week and then has none is reported.
- * Nothing here can tell a quiet hour from a lost one, so rare event types are never reported.
+ * Nothing here can tell a quiet hour from a lost one, so rare event types are never reported. Hours later
+ * than now are told apart: one key with a wrong date would hide every delay until then.
  */
 import { statSync } from 'node:fs';
 import { type Database, quoteIdentifier } from './warehouse/database.ts';
@@ -23,7 +24,7 @@ export interface Status {
   readonly database: { readonly path: string; readonly sizeBytes: number };
   readonly objects: Readonly<Record<ObjectStatus, number>>;
   readonly events: number;
-  /** The newest hour of any event type, and how many seconds ago that hour ended. */
+  /** The newest hour of any event type that has begun, and how many seconds ago that hour ended. */
   readonly newestHour: Date | undefined;
   readonly behindSeconds: number | undefined;
   readonly eventTypes: readonly EventTypeStatus[];
@@ -42,6 +43,8 @@ export interface EventTypeStatus {
   readonly quarantined: number;
   /** Hours without an object where one is usual, oldest first; starts of hours. */
   readonly missingHours: readonly Date[];
+  /** Hours of objects that are later than now, oldest first; nothing else here counts them as hours. */
+  readonly futureHours: readonly Date[];
   /** The missing hours reach to the newest hour of all others. */
   readonly isSilent: boolean;
 }
@@ -61,8 +64,9 @@ export interface RunSummary {
 
 /** Everything `currents status` shows. Costs a count and a maximum for each table. */
 export async function readStatus(database: Database, now: Date): Promise<Status> {
-  const counts = await readObjectCounts(database);
-  const hours = await readHours(database);
+  const counts = await readObjectCounts(database, now);
+  const hours = await readHours(database, now);
+  const futureHours = await readFutureHours(database, now);
   const tables = await readTables(database);
   const newestHour = latest(counts.map((count) => count.newestHour));
   const names = new Set([...counts.map((count) => count.eventType), ...tables.keys()]);
@@ -79,6 +83,7 @@ export async function readStatus(database: Database, now: Date): Promise<Status>
       pending: count?.byStatus.discovered ?? 0,
       quarantined: count?.byStatus.quarantined ?? 0,
       missingHours,
+      futureHours: futureHours.get(eventType) ?? [],
       isSilent: newestHour !== undefined && isLastHourMissing(missingHours, newestHour),
     };
   });
@@ -125,7 +130,7 @@ interface ObjectCounts {
   readonly byStatus: Record<ObjectStatus, number>;
 }
 
-async function readObjectCounts(database: Database): Promise<ObjectCounts[]> {
+async function readObjectCounts(database: Database, now: Date): Promise<ObjectCounts[]> {
   const rows = await database.rows<{
     event_type: string;
     status: ObjectStatus;
@@ -133,8 +138,9 @@ async function readObjectCounts(database: Database): Promise<ObjectCounts[]> {
     newest_hour: Date | null;
   }>(
     `select coalesce(event_type, '') as event_type, status, count(*) as count,
-       max(hour) filter (status = 'loaded') as newest_hour
+       max(hour) filter (status = 'loaded' and hour <= ?::timestamp) as newest_hour
      from ops.objects group by all`,
+    [formatTimestamp(now)],
   );
   const types = new Set(rows.map((row) => row.event_type));
   return [...types].map((eventType) => {
@@ -148,15 +154,45 @@ async function readObjectCounts(database: Database): Promise<ObjectCounts[]> {
   });
 }
 
-async function readHours(database: Database): Promise<Map<string, Date[]>> {
-  const rows = await database.rows<{ event_type: string; hour: Date }>(
-    `select distinct event_type, hour from ops.objects
-     where event_type is not null and hour > (select max(hour) from ops.objects) - to_hours(${WINDOW_HOURS})`,
+async function readHours(database: Database, now: Date): Promise<Map<string, Date[]>> {
+  return groupHours(
+    await database.rows<HourRow>(
+      `select distinct event_type, hour from ops.objects
+       where event_type is not null and hour <= $1::timestamp
+         and hour > (select max(hour) from ops.objects where hour <= $1::timestamp) - to_hours(${WINDOW_HOURS})`,
+      [formatTimestamp(now)],
+    ),
   );
+}
+
+async function readFutureHours(database: Database, now: Date): Promise<Map<string, Date[]>> {
+  return groupHours(
+    await database.rows<HourRow>(
+      `select distinct coalesce(event_type, '') as event_type, hour from ops.objects
+       where hour > ?::timestamp order by hour`,
+      [formatTimestamp(now)],
+    ),
+  );
+}
+
+interface HourRow {
+  readonly event_type: string;
+  readonly hour: Date;
+}
+
+function groupHours(rows: readonly HourRow[]): Map<string, Date[]> {
   const hours = new Map<string, Date[]>();
-  for (const { event_type, hour } of rows)
-    hours.set(event_type, [...(hours.get(event_type) ?? []), hour]);
+  for (const { event_type, hour } of rows) {
+    const own = hours.get(event_type);
+    if (own === undefined) hours.set(event_type, [hour]);
+    else own.push(hour);
+  }
   return hours;
+}
+
+/** As DuckDB reads it, in UTC like every hour of the ledger. */
+function formatTimestamp(instant: Date): string {
+  return instant.toISOString().slice(0, -1);
 }
 
 interface TableStatus {

@@ -124,7 +124,7 @@ describe('a ledger', () => {
       await addObject(hour, 'goes.On', 'loaded', start);
       if (hour < 21) await addObject(100 + hour, 'goes.Silent', 'loaded', start);
     }
-    const { eventTypes } = await readStatus(database, new Date());
+    const { eventTypes } = await readStatus(database, new Date('2026-09-30T23:30:00Z'));
     expect(eventTypes).toMatchObject([
       { eventType: 'goes.On', missingHours: [], isSilent: false },
       {
@@ -133,6 +133,30 @@ describe('a ledger', () => {
         isSilent: true,
       },
     ]);
+  });
+
+  it('does not take an hour later than now for the newest, and says which there are', async () => {
+    for (let hour = 0; hour < 24; hour++) {
+      const start = `2026-09-30 ${String(hour).padStart(2, '0')}:00:00`;
+      await addObject(hour, 'goes.On', 'loaded', start);
+      if (hour < 21) await addObject(100 + hour, 'goes.Silent', 'loaded', start);
+    }
+    await addObject(200, 'goes.On', 'loaded', '2030-01-01 00:00:00');
+    const status = await readStatus(database, new Date('2026-10-01T02:00:00Z'));
+    expect(status).toMatchObject({
+      newestHour: new Date('2026-09-30T23:00:00Z'),
+      behindSeconds: 7200,
+      eventTypes: [
+        {
+          eventType: 'goes.On',
+          newestHour: new Date('2026-09-30T23:00:00Z'),
+          missingHours: [],
+          futureHours: [new Date('2030-01-01T00:00:00Z')],
+          isSilent: false,
+        },
+        { eventType: 'goes.Silent', futureHours: [], isSilent: true },
+      ],
+    });
   });
 
   it('lists objects by status, event type and number, the last first', async () => {

@@ -4,7 +4,7 @@ import { formatAge, formatSize } from '../../quantity.ts';
 import type { EventTypeStatus, Status } from '../../status.ts';
 import { describeCommand } from '../command-help.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
-import { formatCount, formatInstant, formatTable } from '../output.ts';
+import { formatCount, formatInstant, formatTable, showControls } from '../output.ts';
 import { withReader } from '../reader.ts';
 import type { Session } from '../session.ts';
 
@@ -28,7 +28,13 @@ export function addStatusCommand(program: Command, session: Session): void {
 }
 
 function formatStatus(status: Status): string {
-  return [formatHead(status), formatEventTypes(status), formatGaps(status), formatRuns(status)]
+  return [
+    formatHead(status),
+    formatEventTypes(status),
+    formatGaps(status),
+    formatFuture(status),
+    formatRuns(status),
+  ]
     .filter((part) => part !== '')
     .join('\n\n');
 }
@@ -66,7 +72,7 @@ function formatEventTypes({ eventTypes }: Status): string {
       '',
     ],
     eventTypes.map((type) => [
-      type.eventType === '' ? '(not known yet)' : type.eventType,
+      formatName(type),
       type.events,
       type.loaded,
       type.pending,
@@ -78,17 +84,30 @@ function formatEventTypes({ eventTypes }: Status): string {
   );
 }
 
+function formatName({ eventType }: EventTypeStatus): string {
+  return eventType === '' ? '(not known yet)' : showControls(eventType);
+}
+
 function formatGaps({ eventTypes }: Status): string {
   const lines = eventTypes
     .filter(({ missingHours }) => missingHours.length > 0)
-    .map((type) => `  ${type.eventType}: ${formatHours(type)}`);
+    .map((type) => `  ${formatName(type)}: ${formatHours(type.missingHours)}`);
   if (lines.length === 0) return '';
   return ['Hours without an object where there usually is one (UTC):', ...lines].join('\n');
 }
 
-function formatHours({ missingHours }: EventTypeStatus): string {
-  const shown = missingHours.slice(-SHOWN_HOURS).map((hour) => formatInstant(hour).slice(0, 13));
-  const more = missingHours.length - shown.length;
+function formatFuture({ eventTypes }: Status): string {
+  const lines = eventTypes
+    .filter(({ futureHours }) => futureHours.length > 0)
+    .map((type) => `  ${formatName(type)}: ${formatHours(type.futureHours)}`);
+  if (lines.length === 0) return '';
+  return ['Hours later than now, left out of what is newest (UTC):', ...lines].join('\n');
+}
+
+/** The last few. */
+function formatHours(hours: readonly Date[]): string {
+  const shown = hours.slice(-SHOWN_HOURS).map((hour) => formatInstant(hour).slice(0, 13));
+  const more = hours.length - shown.length;
   return `${more > 0 ? `${more} more, ` : ''}${shown.join(', ')}`;
 }
 
