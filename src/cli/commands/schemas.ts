@@ -167,10 +167,13 @@ async function findSchema(
   const isFingerprint = release !== undefined && FINGERPRINT_START.test(release);
   const mayBeSeen = versions.length === 0 && existsSync(context.config.database);
   if (isFingerprint || (release === undefined && mayBeSeen)) {
-    const { findSeenSchema } = await import('../../seen-schemas.ts');
-    const { schema, firstKey } = await withReader(context, async (database) =>
-      findSeenSchema(database, eventType, release),
-    );
+    const { findSeenSchema, listSeenSchemas } = await import('../../seen-schemas.ts');
+    const { schema, firstKey } = await withReader(context, async (database) => {
+      const isSeen = (await listSeenSchemas(database, eventType)).length > 0;
+      // Most likely a slip of the keyboard: the name that comes nearest helps more.
+      if (!isSeen && versions.length === 0) throw await unknownSchema(eventType, undefined);
+      return findSeenSchema(database, eventType, release);
+    });
     const name = schema.fingerprint.slice(0, SHORT_FINGERPRINT);
     return {
       name,

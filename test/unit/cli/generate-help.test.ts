@@ -21,6 +21,6 @@ it('the help of generate names the defaults that the generator has', () => {
     'late',
     'layout',
   ] as const) {
-    expect(described.get(name), name).toContain(`(default: ${GENERATE_DEFAULTS[name]})`);
+    expect(described.get(name)).toContain(`(default: ${GENERATE_DEFAULTS[name]})`);
   }
 });
