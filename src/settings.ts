@@ -44,17 +44,20 @@ function text(asked: Asked) {
     .register(registry, { ...asked, kind: 'text', expected: 'some text' });
 }
 
+/** A hundred years: dates that far back still exist, others need not. */
+const MOST_MS = 36_500 * 86_400_000;
+
 function duration(written: string, asked: Asked, leastMs = 0) {
   return z
     .string()
     .regex(DURATION_PATTERN)
     .transform((found) => parseDuration(found) ?? Number.NaN)
-    .refine((foundMs) => foundMs >= leastMs)
+    .refine((foundMs) => foundMs >= leastMs && foundMs <= MOST_MS)
     .prefault(written)
     .register(registry, {
       ...asked,
       kind: 'duration',
-      expected: `a duration such as 90s, 15m, 48h or 7d${leastMs > 0 ? ', not less than a second' : ''}`,
+      expected: `a duration such as 90s, 15m, 48h or 7d, ${leastMs > 0 ? 'not less than a second and ' : ''}not more than 36500d`,
       default: written,
     });
 }

@@ -107,8 +107,8 @@ describe('wrong settings', () => {
       stderr: [
         'error: cannot use the settings: 4 problems',
         '  currents.yaml:2:1 privacy: this release does not have it yet (hashing and dropping fields before they are stored)',
-        '  currents.yaml:1:21 source.lookback: found "soon" (expected a duration such as 90s, 15m, 48h or 7d)',
-        '  CURRENTS_EVERY watch.every: found "1" (expected a duration such as 90s, 15m, 48h or 7d, not less than a second)',
+        '  currents.yaml:1:21 source.lookback: found "soon" (expected a duration such as 90s, 15m, 48h or 7d, not more than 36500d)',
+        '  CURRENTS_EVERY watch.every: found "1" (expected a duration such as 90s, 15m, 48h or 7d, not less than a second and not more than 36500d)',
         '  --threads load.threads: found 0 (expected a whole number from 1 to 256)',
         'Try: currents init --print shows every setting with its default',
         '',

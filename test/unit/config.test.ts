@@ -153,9 +153,9 @@ describe('what is wrong', () => {
     expect(error.message.split('\n')).toEqual([
       'cannot use the settings: 5 problems',
       '  currents.yaml:4:1 schemaChange: there is no such setting (did you mean schemaChanges?)',
-      '  currents.yaml:2:13 source.lookback: found "2 days" (expected a duration such as 90s, 15m, 48h or 7d)',
+      '  currents.yaml:2:13 source.lookback: found "2 days" (expected a duration such as 90s, 15m, 48h or 7d, not more than 36500d)',
       '  currents.yaml:3:16 source.concurrency: found 0 (expected a whole number from 1 to 64)',
-      '  --every watch.every: found "0s" (expected a duration such as 90s, 15m, 48h or 7d, not less than a second)',
+      '  --every watch.every: found "0s" (expected a duration such as 90s, 15m, 48h or 7d, not less than a second and not more than 36500d)',
       '  CURRENTS_THREADS load.threads: found "many" (expected a whole number from 1 to 256)',
     ]);
   });
@@ -167,6 +167,9 @@ describe('what is wrong', () => {
     ['source: {', 'not valid YAML'],
     ['lookback: 3h', 'lookback: there is no such setting (did you mean source.lookback?)'],
     ['source: { eventTypes: a }', 'found "a" (expected a list of names or patterns'],
+    ['source: { lookback: 999999999999d }', 'found "999999999999d" (expected a duration'],
+    ['source: { fullListing: 36501d }', 'not more than 36500d'],
+    ['watch: { every: 36501d }', 'not more than 36500d'],
     ['source: { lookback: 48 }', 'found 48 (expected a duration'],
     ['load: { memoryLimit: lots }', 'found "lots" (expected a size'],
     ['__proto__: 1', '__proto__: there is no such setting'],
