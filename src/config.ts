@@ -243,7 +243,7 @@ function describeIssue(
 
 /** As it was written, shortened; whatever stands before an @ in an address may be a password. */
 function formatFound(value: unknown): string {
-  const written = JSON.stringify(value)?.replace(/:\/\/[^/]*@/, '://***@') ?? 'nothing';
+  const written = JSON.stringify(value)?.replace(/(:\/\/|^").*@/, '$1***@') ?? 'nothing';
   return shorten(written);
 }
 

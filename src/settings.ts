@@ -120,7 +120,7 @@ export const settingsSchema = z.strictObject({
     .strictObject({
       url: z
         .string()
-        .regex(/^(?!\w+:\/\/[^/]*@)./)
+        .regex(/^(?!\w+:\/\/([^/]*@|[^/]*:.*@))./)
         .optional()
         .register(registry, {
           flag: '--source',
@@ -136,11 +136,18 @@ export const settingsSchema = z.strictObject({
           'AWS region of the bucket; otherwise the SDK looks in AWS_REGION and the profile.',
         example: 'eu-central-1',
       }),
-      endpoint: text({
-        flag: '--endpoint',
-        description: 'Address of an S3-compatible store (MinIO, Ceph, R2, …).',
-        example: 'http://localhost:9000',
-      }),
+      // Any @ at all: a secret key may hold a slash, and no endpoint needs one.
+      endpoint: z
+        .string()
+        .regex(/^[^@]+$/)
+        .optional()
+        .register(registry, {
+          flag: '--endpoint',
+          kind: 'text',
+          expected: 'http://host:port or https://host, without credentials in it',
+          description: 'Address of an S3-compatible store (MinIO, Ceph, R2, …).',
+          example: 'http://localhost:9000',
+        }),
       pathStyle: boolean(false, {
         flag: '--path-style',
         description:

@@ -193,6 +193,10 @@ describe('what is wrong', () => {
       () => loadYaml('source: { secretAccessKey: hunter2 }'),
       () => loadYaml('apiKey: hunter2'),
       () => load({ env: { CURRENTS_SOURCE: 's3://me:hunter2@bucket/' } }),
+      () => load({ env: { CURRENTS_SOURCE: 's3://me:hunter2/slash@bucket/' } }),
+      () => loadYaml('source: { endpoint: "https://me:hunter2@host" }'),
+      () => loadYaml('source: { endpoint: "https://me:hunter2/slash@host" }'),
+      () => load({ env: { CURRENTS_ENDPOINT: 'me:hunter2@host' } }),
     ];
     for (const act of secrets) {
       const error = refusal(act);
