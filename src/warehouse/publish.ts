@@ -4,12 +4,14 @@
  * The copy is made beside its place and renamed into it, on disk before it is visible: whoever opens the
  * path finds the old copy or the new one, whole; whoever has the old one open goes on reading it. Tables,
  * views, comments and sequences come along. The source is opened read-only, so an ingest that starts
- * meanwhile finds it busy and waits. Run twice, the second copy replaces the first.
+ * meanwhile finds it busy and waits. Run twice, the second copy replaces the first, and nothing but an
+ * earlier copy is ever replaced.
  */
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { CurrentsError } from '../errors.ts';
 import { Database, quoteIdentifier, quoteLiteral, refuseSchemaName } from './database.ts';
+import { refuseTarget } from './publish-target.ts';
 
 export interface PublishOptions {
   readonly database: string;
@@ -29,20 +31,18 @@ export interface Published {
 }
 
 /**
- * @throws CurrentsError USAGE (the path is the database itself), SETTINGS_INVALID (a name that hides our
- *   schemas), DATABASE_MISSING, DATABASE_BUSY, DISK_FULL.
+ * @throws CurrentsError USAGE (the path is the database itself, or holds something else than a DuckDB
+ *   file), SETTINGS_INVALID (a name that hides our schemas), DATABASE_MISSING, DATABASE_BUSY, DISK_FULL.
  */
 export async function publishDatabase(options: PublishOptions): Promise<Published> {
   const startedAtMs = Date.now();
   const target = path.resolve(options.path);
-  if (target === path.resolve(options.database)) {
-    throw new CurrentsError({
-      code: 'USAGE',
-      message: `cannot publish to ${options.path}: it is the database itself (expected another path)`,
-      hint: 'currents publish analysts/currents.duckdb',
-    });
-  }
   refuseSchemaName(target);
+  try {
+    await refuseTarget(target, options.database);
+  } catch (error) {
+    throw toPublishError(error, options.path);
+  }
   const {
     path: source,
     readOnly,
@@ -57,12 +57,18 @@ export async function publishDatabase(options: PublishOptions): Promise<Publishe
     await copyInto(database, unfinished);
     await flush(unfinished);
     const { size: sizeBytes } = await stat(unfinished);
+    // Left by a writer of the old copy that was killed; DuckDB would replay it onto the new one.
+    await rm(`${target}.wal`, { force: true });
     await rename(unfinished, target);
     await flush(folder);
     return { path: target, sizeBytes, seconds: (Date.now() - startedAtMs) / 1000 };
   } catch (error) {
-    // What cannot be removed now goes with the next publication; this error matters more.
-    await rm(unfinished, { force: true }).catch(() => undefined);
+    // First, since DuckDB still writes to what is attached while it closes.
+    database.close();
+    for (const leftover of [unfinished, `${unfinished}.wal`]) {
+      // What cannot be removed now goes with the next publication; this error matters more.
+      await rm(leftover, { force: true }).catch(() => undefined);
+    }
     throw toPublishError(error, options.path);
   } finally {
     database.close();
@@ -110,12 +116,14 @@ function isAlive(pid: number): boolean {
 }
 
 function toPublishError(error: unknown, target: string): unknown {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (error instanceof CurrentsError || !(error instanceof Error) || code === undefined)
-    return error;
+  const isFull =
+    (error instanceof CurrentsError && error.code === 'DISK_FULL') ||
+    (error as NodeJS.ErrnoException).code === 'ENOSPC';
+  const isOurs = error instanceof CurrentsError || !(error instanceof Error) || !('code' in error);
+  if (isOurs && !isFull) return error;
   return new CurrentsError({
-    code: code === 'ENOSPC' ? 'DISK_FULL' : 'DATABASE_FAILED',
-    message: `cannot publish to ${target}: ${code === 'ENOSPC' ? 'the disk is full' : error.message}`,
+    code: isFull ? 'DISK_FULL' : 'DATABASE_FAILED',
+    message: `cannot publish to ${target}: ${isFull ? 'the disk is full' : (error as Error).message}`,
     hint: 'check that the folder can be written to and has space for a second copy',
     context: { path: target },
     cause: error,

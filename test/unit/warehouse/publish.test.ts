@@ -1,8 +1,20 @@
 /** A published copy: complete, swapped in at once, and no trouble for those who read the old one. */
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { CurrentsError } from '../../../src/errors.ts';
 import { Database } from '../../../src/warehouse/database.ts';
 import { publishDatabase } from '../../../src/warehouse/publish.ts';
 
@@ -91,9 +103,87 @@ describe('a published copy', () => {
     });
   });
 
-  it('is never the database itself', async () => {
-    await expect(publishDatabase({ database: source, path: source })).rejects.toMatchObject({
+  it('is never the database itself, however its path is spelled', async () => {
+    symlinkSync(folder, path.join(folder, 'linked'));
+    linkSync(source, path.join(folder, 'hard.duckdb'));
+    symlinkSync(source, path.join(folder, 'soft.duckdb'));
+    for (const name of ['source.duckdb', 'linked/source.duckdb', 'hard.duckdb', 'soft.duckdb']) {
+      await expect(
+        publishDatabase({ database: source, path: path.join(folder, name) }),
+      ).rejects.toMatchObject({
+        code: 'USAGE',
+        message: expect.stringContaining('it is the database itself'),
+      });
+    }
+  });
+
+  it("is never what DuckDB would take for the database's log, nor the other way round", async () => {
+    const log = path.join(folder, 'linked', 'source.duckdb.wal');
+    symlinkSync(folder, path.dirname(log));
+    await expect(publishDatabase({ database: source, path: log })).rejects.toMatchObject({
       code: 'USAGE',
     });
+    const named = path.join(folder, 'copy.wal');
+    copyFileSync(source, named);
+    await expect(
+      publishDatabase({ database: named, path: path.join(folder, 'copy') }),
+    ).rejects.toMatchObject({ code: 'USAGE' });
+    expect(existsSync(named)).toBe(true);
+  });
+
+  it('is not changed by the log that a killed writer of the one before left', async () => {
+    await publishDatabase({ database: source, path: target });
+    const other = path.join(folder, 'other.duckdb');
+    copyFileSync(target, other);
+    const writer = await Database.open({ path: other });
+    await writer.run('create table theirs (a integer)');
+    // As it is on disk while the writer lives, and so after it was killed.
+    copyFileSync(`${other}.wal`, `${target}.wal`);
+    writer.close();
+    await publishDatabase({ database: source, path: target });
+    expect(readdirSync(path.dirname(target))).toEqual(['copy.duckdb']);
+    expect(await readTarget('select table_name from duckdb_tables()')).toEqual([
+      { table_name: 't' },
+    ]);
+  });
+
+  it('does not replace what is no copy', async () => {
+    mkdirSync(path.dirname(target));
+    for (const content of ['', 'source: s3://bucket/prefix', '12345678DUC']) {
+      writeFileSync(target, content);
+      await expect(publishDatabase({ database: source, path: target })).rejects.toMatchObject({
+        code: 'USAGE',
+        message: expect.stringMatching(/a file that is not DuckDB's is there \(expected /),
+      });
+      expect(readFileSync(target, 'utf8')).toBe(content);
+    }
+    rmSync(target);
+    mkdirSync(target);
+    await expect(publishDatabase({ database: source, path: target })).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringContaining('a folder is there'),
+    });
+    expect(readdirSync(path.dirname(target))).toEqual(['copy.duckdb']);
+  });
+
+  it('names itself when the disk is full, and leaves no file', async () => {
+    const spy = vi.spyOn(Database.prototype, 'run').mockImplementation(async function (
+      this: Database,
+      sql,
+      values,
+    ) {
+      if (sql.startsWith('checkpoint'))
+        throw new CurrentsError({ code: 'DISK_FULL', message: `cannot write ${this.path}: full` });
+      await this.rows(sql, values);
+    });
+    try {
+      await expect(publishDatabase({ database: source, path: target })).rejects.toMatchObject({
+        code: 'DISK_FULL',
+        message: `cannot publish to ${target}: the disk is full`,
+      });
+    } finally {
+      spy.mockRestore();
+    }
+    expect(readdirSync(path.dirname(target))).toEqual([]);
   });
 });
