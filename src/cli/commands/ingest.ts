@@ -1,8 +1,10 @@
 /** `currents ingest`: one cycle, for schedulers. */
 import type { Command } from 'commander';
+import { CurrentsError } from '../../errors.ts';
 import { describeCommand } from '../command-help.ts';
 import { exitCodeOfCycle, formatCycle } from '../cycle-report.ts';
 import { parseCount, parseHour } from '../option-values.ts';
+import { formatInstant } from '../output.ts';
 import { startProgress } from '../progress.ts';
 import type { Context, Session } from '../session.ts';
 import { addSettingOptions } from '../setting-options.ts';
@@ -36,11 +38,22 @@ export function addIngestCommand(program: Command, session: Session): void {
     .option('--limit <n>', 'Load at most so many objects; the others wait', parseCount);
   addSettingOptions(command, CYCLE_SETTINGS).action(
     session.action<IngestOptions>(async (context, options) => {
+      refuseEmptyPeriod(options);
       const result = await ingestOnce(context, options);
       context.output.write(result, () => formatCycle(result, options.dryRun));
       return exitCodeOfCycle(result);
     }),
   );
+}
+
+/** Nothing lies in such a period, and a cycle that finds nothing would look like success. */
+function refuseEmptyPeriod({ since, until }: IngestOptions): void {
+  if (since === undefined || until === undefined || since < until) return;
+  throw new CurrentsError({
+    code: 'USAGE',
+    message: `cannot ingest from ${formatInstant(since)} until ${formatInstant(until)}: no hour lies between (expected --since before --until)`,
+    hint: 'currents ingest --help',
+  });
 }
 
 /** One cycle with progress on stderr. */
