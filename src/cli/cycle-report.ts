@@ -9,14 +9,9 @@ const SHOWN_CHANGES = 10;
 
 /** The result of a cycle, or of a dry run, which has loaded nothing. */
 export function formatCycle(result: IngestResult, isDryRun = false): string {
-  const { objects, events, seconds, bytes } = result;
   if (isDryRun) return formatDryRun(result);
-  const head =
-    objects.loaded === 0
-      ? `Nothing new: ${formatCount(objects.unchanged, 'object')} listed, all known (${seconds.toFixed(1)} s)`
-      : `Loaded ${formatCount(events.loaded, 'event')} from ${formatCount(objects.loaded, 'object')} (${formatSize(bytes)}) in ${seconds.toFixed(1)} s; ${formatCount(events.duplicates, 'duplicate')} left out`;
   return [
-    head,
+    formatHead(result),
     formatEventTypes(result),
     formatChanges(result),
     formatProblems(result),
@@ -24,6 +19,29 @@ export function formatCycle(result: IngestResult, isDryRun = false): string {
   ]
     .filter((part) => part !== '')
     .join('\n\n');
+}
+
+function formatHead(result: IngestResult): string {
+  const { objects, events, bytes, fullListing, source } = result;
+  const seconds = `${result.seconds.toFixed(1)} s`;
+  if (objects.loaded > 0)
+    return `Loaded ${formatCount(events.loaded, 'event')} from ${formatCount(objects.loaded, 'object')} (${formatSize(bytes)}) in ${seconds}; ${formatCount(events.duplicates, 'duplicate')} left out`;
+  const outcomes = (['quarantined', 'failed', 'missing', 'archived'] as const).filter(
+    (outcome) => objects[outcome] > 0,
+  );
+  if (outcomes.length > 0) {
+    const tried = outcomes.reduce((sum, outcome) => sum + objects[outcome], 0);
+    const parts = outcomes.map(
+      (outcome) => `${objects[outcome].toLocaleString('en-US')} ${outcome}`,
+    );
+    return `Loaded nothing: ${formatCount(tried, 'object')} tried, ${parts.join(', ')} (${seconds})`;
+  }
+  if (objects.pending > 0)
+    return `Loaded nothing: ${formatCount(objects.pending, 'object')} waiting (${seconds})`;
+  // What is not listed in full may well have older objects.
+  if (fullListing && objects.unchanged === 0)
+    return `Nothing new: found nothing under ${showControls(source)} (${seconds})`;
+  return `Nothing new: ${formatCount(objects.unchanged, 'object')} listed, all known (${seconds})`;
 }
 
 /** 130 beats 1 beats 3: what was not finished matters more than what was finished badly. */
@@ -68,10 +86,12 @@ function formatChanges({ schemaChanges }: IngestResult): string {
 
 function formatProblems({ problems }: IngestResult): string {
   if (problems.length === 0) return '';
-  const lines = problems
-    .slice(0, SHOWN_PROBLEMS)
-    .map(({ status, reason }) => `  ${status}: ${showControls(reason)}`);
-  const more = problems.length - lines.length;
+  const shown = problems.slice(0, SHOWN_PROBLEMS);
+  const lines = shown.flatMap(({ status, key, reason }) => [
+    `  ${status}: ${showControls(key)}`,
+    `    ${showControls(reason)}`,
+  ]);
+  const more = problems.length - shown.length;
   return ['Not loaded:', ...lines, ...(more > 0 ? [`  … and ${more} more`] : [])].join('\n');
 }
 

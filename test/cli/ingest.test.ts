@@ -71,7 +71,7 @@ describe('ingest', () => {
     writeFileSync(path.join(cwd, 'bucket', DAMAGED), 'not Avro at all');
     const { stdout, code } = await run('ingest --full');
     expect(code).toBe(3);
-    expect(stdout).toContain('Not loaded:\n  quarantined: cannot read ');
+    expect(stdout).toContain(`Not loaded:\n  quarantined: ${DAMAGED}\n    cannot read `);
     expect(stdout).toContain('Next: currents quarantine list\n');
     expect((await run('ingest')).code, 'what was quarantined before is no news').toBe(0);
   });
