@@ -1,5 +1,6 @@
 /** `currents init`: a commented currents.yaml to begin with. Reads no settings: there may be none yet. */
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Command } from 'commander';
 import { CurrentsError } from '../../errors.ts';
 import { buildSettingsJsonSchema } from '../../settings.ts';
@@ -46,15 +47,26 @@ async function init(options: InitOptions): Promise<void> {
 
 async function writeNew(path: string, text: string, mayOverwrite: boolean): Promise<void> {
   try {
+    await mkdir(dirname(path), { recursive: true });
     await writeFile(path, text, { flag: mayOverwrite ? 'w' : 'wx' });
   } catch (error) {
-    const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST';
+    const { code, path: found } = error as NodeJS.ErrnoException;
+    // mkdir says the same of a file where a folder should be.
+    const isThere = code === 'EEXIST' && found === path;
     throw new CurrentsError({
       code: 'USAGE',
-      message: `cannot write ${path}: ${isThere ? 'it is already there' : (error as Error).message}`,
+      message: `cannot write ${path}: ${isThere ? 'it is already there' : describeFailure(code, dirname(path))}`,
       hint: isThere ? `currents init --force --config ${path}` : 'currents init --config PATH',
       context: { path },
       cause: error,
     });
   }
+}
+
+function describeFailure(code: string | undefined, folder: string): string {
+  if (code === 'EISDIR') return 'it is a folder (expected the path of a file)';
+  if (code === 'ENOTDIR' || code === 'EEXIST') return `${folder} is not a folder`;
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+    return 'there is no right to write there';
+  return code ?? 'unknown error';
 }
