@@ -29,7 +29,9 @@ import { addSettingOptions, GLOBAL_SETTINGS } from './setting-options.ts';
 export async function runCli(args: readonly string[], signal: AbortSignal): Promise<ExitCode> {
   const session = new Session(signal);
   try {
-    await buildProgram(session).parseAsync(args, { from: 'user' });
+    const program = buildProgram(session);
+    explainUsage(program);
+    await program.parseAsync(args, { from: 'user' });
     return session.exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT_CODES.done;
@@ -53,7 +55,6 @@ export function buildProgram(session: Session): Command {
     .helpCommand('help [command]', 'Show help for a command')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ outputError: () => {} })
-    .exitOverride()
     .option('--config <path>', 'Settings file (default: currents.yaml)')
     .option('--json', 'One JSON document on stdout instead of text for people');
   addSettingOptions(program, GLOBAL_SETTINGS);
@@ -73,7 +74,6 @@ export function buildProgram(session: Session): Command {
 }
 
 function toOurs(error: unknown, signal: AbortSignal): CurrentsError {
-  if (error instanceof CommanderError) return toUsageError(error);
   // Waiting and downloading end with errors of Node's own when the signal fires.
   const isInterrupted = signal.aborted && !(error instanceof CurrentsError);
   if (!isInterrupted) return toCurrentsError(error);
@@ -84,16 +84,30 @@ function toOurs(error: unknown, signal: AbortSignal): CurrentsError {
   });
 }
 
-function toUsageError(error: CommanderError): CurrentsError {
+/** Makes commander's complaints ours, with the help of the command that complains. Its help stays as it is. */
+function explainUsage(command: Command): void {
+  command.exitOverride((error) => {
+    const isHelp = error.exitCode === 0 || error.code === 'commander.help';
+    throw isHelp ? error : toUsageError(error, formatPath(command));
+  });
+  for (const child of command.commands) explainUsage(child);
+}
+
+/** `currents schemas diff`. */
+function formatPath(command: Command): string {
+  return command.parent === null
+    ? command.name()
+    : `${formatPath(command.parent)} ${command.name()}`;
+}
+
+function toUsageError(error: CommanderError, path: string): CurrentsError {
   const [sentence = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
   const meant = /\(Did you mean (.+)\?\)/.exec(suggestion ?? '')?.[1];
   return new CurrentsError({
     code: 'USAGE',
     message: `cannot understand the command line: ${sentence}`,
     hint:
-      meant === undefined
-        ? 'currents --help'
-        : `${meant} instead; currents --help shows everything`,
+      meant === undefined ? `${path} --help` : `${meant} instead; ${path} --help shows everything`,
   });
 }
 

@@ -53,28 +53,28 @@ describe('a wrong command line', () => {
     [
       'ingest --fool',
       "unknown option '--fool'",
-      '--full instead; currents --help shows everything',
+      '--full instead; currents ingest --help shows everything',
     ],
     [
       'ingest --since x',
       "option '--since <hour>' argument 'x' is invalid. Expected a UTC hour such as 2026-09-30T12 or 2026-09-30.",
-      'currents --help',
+      'currents ingest --help',
     ],
     [
       'ingest --since 2026-02-30',
       "option '--since <hour>' argument '2026-02-30' is invalid. Expected a UTC hour such as 2026-09-30T12 or 2026-09-30.",
-      'currents --help',
+      'currents ingest --help',
     ],
     [
       'ingest --limit 0',
       "option '--limit <n>' argument '0' is invalid. Expected a whole number of at least 1.",
-      'currents --help',
+      'currents ingest --help',
     ],
-    ['query', "missing required argument 'sql'", 'currents --help'],
+    ['query', "missing required argument 'sql'", 'currents query --help'],
     [
       'query --format xml x',
       "option '--format <format>' argument 'xml' is invalid. Allowed choices are table, csv, json, ndjson, parquet.",
-      'currents --help',
+      'currents query --help',
     ],
   ])('%s ends with 2, a sentence and something to try', async (command, sentence, hint) => {
     expect(await run(command)).toEqual({
