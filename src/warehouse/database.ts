@@ -16,6 +16,7 @@ import {
   type DuckDBTableFunction,
   type DuckDBType,
   type DuckDBValue,
+  type StatementType,
 } from '@duckdb/node-api';
 import { CurrentsError } from '../errors.ts';
 
@@ -156,6 +157,33 @@ export class Database {
       return { names: result.columnNames(), types: result.columnTypes(), chunks: chunks() };
     } catch (error) {
       throw translateStatementError(error, this.path);
+    }
+  }
+
+  /**
+   * How many statements the SQL has, and of what kind they are, without running any. Telling the kind
+   * plans the statement: names have to exist, and `export` makes its folder. The SQL must not be empty.
+   */
+  async extract(sql: string): Promise<{
+    readonly count: number;
+    readonly typeAt: (index: number) => Promise<StatementType>;
+  }> {
+    const path = this.path;
+    try {
+      const statements = await this.#connection.extractStatements(sql);
+      async function typeAt(index: number): Promise<StatementType> {
+        try {
+          const prepared = await statements.prepare(index);
+          const type = prepared.statementType;
+          prepared.destroySync();
+          return type;
+        } catch (error) {
+          throw translateStatementError(error, path);
+        }
+      }
+      return { count: statements.count, typeAt };
+    } catch (error) {
+      throw translateStatementError(error, path);
     }
   }
 

@@ -3,12 +3,13 @@
  *
  * Text is made chunk by chunk, so a result of any size needs the memory of a few thousand rows; statements
  * that only describe (`describe`, `show`, `explain`) work as well. An error in the SQL comes before the
- * first piece. The database has to be open read-only: this file does not judge what the SQL does.
+ * first piece. SQL that does more than read is refused before it runs.
  */
 import type { DuckDBType, DuckDBValue } from '@duckdb/node-api';
 import { CurrentsError } from '../errors.ts';
 import { type Database, quoteLiteral } from './database.ts';
 import { formatCell, formatJsonValue } from './format-value.ts';
+import { refuseWriting } from './refuse-writing.ts';
 
 export type TextFormat = 'csv' | 'json' | 'ndjson';
 
@@ -22,7 +23,8 @@ export interface QueryTable {
 /**
  * The result in pieces of text, to be written one after the other.
  *
- * @throws CurrentsError QUERY_FAILED with DuckDB's own words, at once or while the pieces are read.
+ * @throws CurrentsError QUERY_FAILED with DuckDB's own words, at once or while the pieces are read, or
+ *   because the SQL does more than read; USAGE for several statements or none.
  */
 export async function formatQuery(
   database: Database,
@@ -34,9 +36,9 @@ export async function formatQuery(
     case 'csv':
       return formatCsv(names, chunks);
     case 'ndjson':
-      return formatNdjson(names, types, chunks);
+      return formatNdjson(numberRepeated(names), types, chunks);
     case 'json':
-      return formatJsonArray(names, types, chunks);
+      return formatJsonArray(numberRepeated(names), types, chunks);
   }
 }
 
@@ -62,6 +64,7 @@ export async function exportParquet(database: Database, sql: string, path: strin
   // The line break ends a comment on the last line.
   const query = sql.trim().replace(/;+$/, '');
   try {
+    await refuseWriting(database, sql);
     await database.run(`copy (${query}\n) to ${quoteLiteral(path)} (format parquet)`);
   } catch (error) {
     throw toQueryError(error);
@@ -78,6 +81,7 @@ type Chunks = AsyncIterable<readonly (readonly DuckDBValue[])[]>;
 
 async function startQuery(database: Database, sql: string): Promise<RunningQuery> {
   try {
+    await refuseWriting(database, sql);
     const { names, types, chunks } = await database.stream(sql);
     return { names, types, chunks: withQueryErrors(chunks) };
   } catch (error) {
@@ -132,7 +136,19 @@ async function* formatJsonArray(
   yield separator === '[\n' ? '[]\n' : '\n]\n';
 }
 
-/** Of two columns with one name both are written; readers of JSON take the last. */
+/** q, q → q, q_2: of two fields with one name, readers of JSON would keep the last alone. */
+function numberRepeated(names: readonly string[]): readonly string[] {
+  const taken = new Set(names);
+  const seen = new Set<string>();
+  return names.map((name) => {
+    let free = name;
+    for (let number = 2; seen.has(name) && taken.has(free); number += 1) free = `${name}_${number}`;
+    seen.add(name);
+    taken.add(free);
+    return free;
+  });
+}
+
 function formatRow(
   names: readonly string[],
   types: readonly DuckDBType[],

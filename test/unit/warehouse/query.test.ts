@@ -1,5 +1,5 @@
 /** What `currents query` prints: exact values, in every format, and DuckDB's own words when it refuses. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -53,6 +53,12 @@ describe('JSON', () => {
   it('of no rows is an empty array, or nothing', async () => {
     expect(await query('select 1 where false', 'json')).toBe('[]\n');
     expect(await query('select 1 where false', 'ndjson')).toBe('');
+  });
+
+  it('has every column, also those that share a name', async () => {
+    const sql = 'select 1 as q, 2 as q, 3 as q_2, 4 as q';
+    expect(await query(sql, 'ndjson')).toBe('{"q":1,"q_3":2,"q_2":3,"q_4":4}\n');
+    expect(await query(sql, 'json')).toBe('[\n{"q":1,"q_3":2,"q_2":3,"q_4":4}\n]\n');
   });
 
   it('of many chunks is one array with every row', async () => {
@@ -123,5 +129,82 @@ describe('SQL that DuckDB refuses', () => {
     const failure = { code: 'QUERY_FAILED', message: expect.stringContaining('Parser Error') };
     await expect(exportParquet(database, 'selec 1', '/nowhere')).rejects.toMatchObject(failure);
     await expect(readQuery(database, 'selec 1', 1)).rejects.toMatchObject(failure);
+  });
+});
+
+describe('SQL that does more than read', () => {
+  let folder: string;
+
+  beforeEach(async () => {
+    folder = mkdtempSync(path.join(tmpdir(), 'currents-query-'));
+    await database.run('create table t as select 1 as a');
+  });
+
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it.each([
+    "copy (select 1) to 'FILE'",
+    "explain analyze copy (select 1) to 'FILE'",
+    "/* a */ explain -- b\n /* c */ analyze /* d */ copy (select 1) to 'FILE'",
+    "explain (analyze, format json) copy (select 1) to 'FILE'",
+    "export database 'FILE'",
+    "attach 'FILE' as other",
+    "pragma profiling_output = 'FILE'",
+    "call enable_logging(storage = 'file', storage_path = 'FILE')",
+    'load json',
+    'set threads = 1',
+    'insert into t values (2)',
+    'explain analyze insert into t values (2)',
+    'create or replace temp table t as select 2',
+  ])('is refused before it runs: %s', async (template) => {
+    const sql = template.replace('FILE', path.join(folder, 'written'));
+    const failure = {
+      code: 'QUERY_FAILED',
+      message: expect.stringContaining('does more than read'),
+      hint: expect.stringMatching(/--format csv > file .*currents publish/),
+    };
+    await expect(query(sql, 'csv')).rejects.toMatchObject(failure);
+    await expect(readQuery(database, sql, 1)).rejects.toMatchObject(failure);
+    const parquet = path.join(folder, 'out.parquet');
+    await expect(exportParquet(database, sql, parquet)).rejects.toMatchObject(failure);
+    expect(readdirSync(folder)).toEqual([]);
+    expect(await database.rows('from t')).toEqual([{ a: 1 }]);
+  });
+
+  it.each([
+    'select 1; -- the end',
+    'from t',
+    'with x as (from t) from x',
+    'values (1)',
+    'describe t',
+    'show tables',
+    'summarize t',
+    'pragma table_info(t)',
+    'explain select 1',
+    '-- why\nexplain (format json) from t',
+    'explain analyze from t',
+    'pivot t on a using count(*);',
+    'with p as (pivot t on a) from p',
+  ])('does not include %s', async (sql) => {
+    expect((await readQuery(database, sql, 9)).rows).not.toEqual([]);
+  });
+});
+
+describe('SQL that is not one statement', () => {
+  it.each(['', ' ; ', '-- nothing\n/* at\nall */'])('is a wrong call: none in %j', async (sql) => {
+    await expect(query(sql, 'csv')).rejects.toMatchObject({ code: 'USAGE' });
+    await expect(exportParquet(database, sql, '/nowhere')).rejects.toMatchObject({ code: 'USAGE' });
+  });
+
+  it.each([
+    'select 1; select 2',
+    'create temp table t as select 1; from t',
+    "select 1; export database 'never'",
+    "create type mood as enum ('a'); from (select 1)",
+  ])('is a wrong call: several in %j', async (sql) => {
+    await expect(query(sql, 'csv')).rejects.toMatchObject({
+      code: 'USAGE',
+      message: 'cannot run the query: there are several (expected one statement)',
+    });
   });
 });
