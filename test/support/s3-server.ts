@@ -21,9 +21,13 @@ const START_TIMEOUT_MS = 150_000;
  * fauxqs 2.4.1 sorts keys by locale but continues pages by code units, which loses and repeats keys
  * where the two differ ("app" and "Uninstall"). S3 sorts by bytes; this makes the server do so.
  */
-const SORT_BY_CODE_UNITS = encodeURIComponent(
-  'String.prototype.localeCompare = function (o) { return this < o ? -1 : this > o ? 1 : 0; }',
-);
+const SORT_BY_CODE_UNITS =
+  'String.prototype.localeCompare = function (o) { return this < o ? -1 : this > o ? 1 : 0; };';
+
+/** Whoever started the server may be killed and never call `stop`: then it ends by itself. */
+const END_WITH_ITS_STARTER = `setInterval(() => {
+  try { process.kill(${process.pid}, 0); } catch { process.exit(); }
+}, 1000).unref();`;
 
 /** What every test client uses; the server does not check them. */
 export const TEST_CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' };
@@ -47,7 +51,7 @@ export async function startS3Server(): Promise<S3Server> {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: {
       ...process.env,
-      NODE_OPTIONS: `--import=data:text/javascript,${SORT_BY_CODE_UNITS}`,
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(SORT_BY_CODE_UNITS + END_WITH_ITS_STARTER)}`,
       npm_config_engine_strict: 'false', // else inherited from the npm that runs the tests
       FAUXQS_PORT: String(port),
       FAUXQS_LOGGER: 'false',
