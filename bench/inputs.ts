@@ -9,8 +9,11 @@ import { openStore } from '../src/discovery/open-store.ts';
 import { type GeneratedSummary, generateBucket } from '../src/sandbox/generate-bucket.ts';
 import type { GenerateOptions } from '../src/sandbox/generate-options.ts';
 
-/** wide: 30 columns, nearly all text. medium: 16 columns, one of them JSON. mixed: every event type. */
-export const INPUT_NAMES = ['wide', 'medium', 'mixed'] as const;
+/**
+ * wide: 30 columns, nearly all text. medium: 16 columns, one of them JSON. small: 94 event types in objects
+ * of 300 events, the usual case. mixed: every event type, as `currents generate` makes it.
+ */
+export const INPUT_NAMES = ['wide', 'medium', 'small', 'mixed'] as const;
 
 export type InputName = (typeof INPUT_NAMES)[number];
 
@@ -20,6 +23,7 @@ export const CODECS = ['null', 'deflate'] as const satisfies readonly CodecName[
 export type Codec = (typeof CODECS)[number];
 
 const EVENTS_PER_OBJECT = 100_000;
+const EVENTS_PER_SMALL_OBJECT = 300;
 const EVENTS_PER_USER = 10;
 
 /** @param folder to be filled; @param events distinct ones, second deliveries come on top */
@@ -44,6 +48,14 @@ function optionsOf(name: InputName, events: number): Partial<GenerateOptions> {
       return { eventTypes: ['users.messages.email.Open'], ...inLargeObjects(events) };
     case 'medium':
       return { eventTypes: ['users.behaviors.CustomEvent'], ...inLargeObjects(events) };
+    case 'small':
+      // 3,000 full objects of the default million, and one that is not full for each type.
+      return {
+        events: Math.ceil(events * 0.9),
+        eventsPerObject: EVENTS_PER_SMALL_OBJECT,
+        hours: 1,
+        release: 'v10',
+      };
     case 'mixed':
       return {};
   }

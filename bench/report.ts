@@ -1,52 +1,42 @@
 /**
- * Summaries → a table for people, or JSON for machines. In the table: median (lowest–highest of all
- * rounds). JSON has the plain numbers of the same fields.
+ * Summaries → tables for people, or JSON for machines. In a table: median (lowest–highest of all rounds).
+ * JSON has the plain numbers of the same fields.
  */
-import os from 'node:os';
-import { version as duckdbVersion } from '@duckdb/node-api';
 import Table from 'cli-table3';
-import { CONTENDERS } from './run-contender.ts';
-import type { InputSummary, Ratio, Spread } from './summary.ts';
-
-export interface Machine {
-  readonly cores: number;
-  readonly cpu: string;
-  readonly memoryBytes: number;
-  readonly platform: string;
-  readonly node: string;
-  readonly duckdb: string;
-}
+import type { Differences } from './compare-values.ts';
+import { CONTENDERS } from './contenders.ts';
+import { formatSpread, formatTimes, formatWhole } from './format-figures.ts';
+import { formatGrowth, type GrowthReport } from './growth/growth-report.ts';
+import type { Machine } from './machine.ts';
+import type { InputSummary, Ratio } from './summary.ts';
 
 export interface Report {
   readonly machine: Machine;
   readonly rounds: number;
   readonly inputs: readonly InputSummary[];
+  readonly growth: GrowthReport;
+  /** What did not take part, and why. */
+  readonly notes: readonly string[];
 }
 
-export function describeMachine(): Machine {
-  const cpus = os.cpus();
-  return {
-    cores: cpus.length,
-    cpu: cpus[0]?.model ?? 'unknown',
-    memoryBytes: os.totalmem(),
-    platform: `${process.platform} ${process.arch}`,
-    node: process.version,
-    duckdb: duckdbVersion(),
-  };
+export function formatReport({ machine, rounds, inputs, growth, notes }: Report): string {
+  return [
+    ...(inputs.length > 0 ? [formatInputs(inputs)] : []),
+    ...formatGrowth(growth),
+    `Median (lowest–highest) of ${rounds} rounds; ratios within a round.`,
+    `${machine.cores} × ${machine.cpu}, ${formatWhole(machine.memoryBytes / 1e9)} GB, ${machine.platform}, Node.js ${machine.node}, DuckDB ${machine.duckdb} (${machine.readAvroDuckdb ?? 'none'} in Python)`,
+    ...notes,
+  ].join('\n');
 }
 
-export function formatReport({ machine, rounds, inputs }: Report): string {
+function formatInputs(inputs: readonly InputSummary[]): string {
   const table = new Table({
     head: ['input', 'contender', 'events a second', 'CPU s per million', 'peak memory MB'],
     colAligns: ['left', 'left', 'right', 'right', 'right'],
     style: { head: [], border: [] },
   });
   for (const summary of inputs) table.push(joinLines(formatSummary(summary)));
-  return [
-    table.toString(),
-    `Median (lowest–highest) of ${rounds} rounds; ratios within a round.`,
-    `${machine.cores} × ${machine.cpu}, ${formatWhole(machine.memoryBytes / 1e9)} GB, ${machine.platform}, Node.js ${machine.node}, DuckDB ${machine.duckdb}`,
-  ].join('\n');
+  return table.toString();
 }
 
 /** One row of the table for all lines of an input, so that only inputs are ruled off. */
@@ -56,20 +46,26 @@ function joinLines(lines: readonly (readonly string[])[]): string[] {
 }
 
 function formatSummary(summary: InputSummary): readonly (readonly string[])[] {
-  const { contenders, oursToFloor, naiveToOurs } = summary;
-  const costs = CONTENDERS.map((contender) => {
-    const { eventsPerSecond, cpuSecondsPerMillionEvents, peakBytes } = contenders[contender];
+  const { contenders, ratios, differences } = summary;
+  const costs = CONTENDERS.flatMap((contender) => {
+    const cost = contenders[contender];
+    if (cost === undefined) return [];
+    const { eventsPerSecond, cpuSecondsPerMillionEvents, peakBytes } = cost;
     return [
-      contender,
-      formatSpread(eventsPerSecond, formatWhole),
-      formatSpread(cpuSecondsPerMillionEvents, (value) => value.toFixed(2)),
-      formatSpread(peakBytes, (value) => formatWhole(value / 1e6)),
+      [
+        contender,
+        formatSpread(eventsPerSecond, formatWhole),
+        formatSpread(cpuSecondsPerMillionEvents, (value) => value.toFixed(2)),
+        formatSpread(peakBytes, (value) => formatWhole(value / 1e6)),
+      ],
     ];
   });
+  const decode = contenders.decode?.eventsPerCpuSecond;
   const lines = [
     ...costs,
-    ['ours ÷ floor', ...formatRatio(oursToFloor)],
-    ['naive ÷ ours', ...formatRatio(naiveToOurs)],
+    ...(decode ? [['decode, per core', formatSpread(decode, formatWhole), '', '']] : []),
+    ...ratios.map(formatRatio),
+    ...Object.entries(differences).flatMap(([name, found]) => formatDifferences(name, found)),
   ];
   const facts = describeInput(summary);
   return lines.map((line, index) => [facts[index] ?? '', ...line]);
@@ -84,22 +80,24 @@ function describeInput({ input, codec, events, objects, bytes }: InputSummary): 
   ];
 }
 
-function formatRatio({ time, cpu, memory }: Ratio): readonly string[] {
+function formatRatio({ one, other, time, cpu, memory }: Ratio): readonly string[] {
   return [
+    `${one} ÷ ${other}`,
     `${formatSpread(time, formatTimes)} time`,
     `${formatSpread(cpu, formatTimes)} CPU`,
     `${formatSpread(memory, formatTimes)} memory`,
   ];
 }
 
-function formatSpread({ median, min, max }: Spread, format: (value: number) => string): string {
-  return `${format(median)} (${format(min)}–${format(max)})`;
-}
-
-function formatTimes(value: number): string {
-  return `${value.toFixed(1)}×`;
-}
-
-function formatWhole(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
+function formatDifferences(name: string, found: Differences): readonly (readonly string[])[] {
+  const { comparedValues, differingValues, missingRows, extraRows } = found;
+  const rows = `${formatWhole(missingRows)} rows less, ${formatWhole(extraRows)} more`;
+  return [
+    [
+      `${name}: other values`,
+      `${formatWhole(differingValues)} of ${formatWhole(comparedValues)}`,
+      missingRows + extraRows === 0 ? '' : rows,
+      '',
+    ],
+  ];
 }

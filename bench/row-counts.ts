@@ -4,9 +4,9 @@
  * A figure is worth nothing if it was won by losing rows. Ours must have every distinct event that the
  * generator told, the floor as many as ours, and the naive script the second deliveries on top.
  */
-import { DuckDBInstance } from '@duckdb/node-api';
 import { quoteIdentifier } from '../src/warehouse/database.ts';
-import type { Contender } from './run-contender.ts';
+import type { ContenderFacts } from './contenders.ts';
+import { listTables, readRows } from './read-database.ts';
 
 /** By table name. */
 type RowCounts = ReadonlyMap<string, number>;
@@ -32,54 +32,53 @@ export async function readExpectedRows(
     eventType.replaceAll('.', '_').toLowerCase(),
     count,
   ]);
-  assertSameRows('ours', distinct, new Map(told));
-  const ledger = await readPairs(
+  assertSameRows('the first ingest', distinct, new Map(told));
+  const ledger = await readRows(
     database,
     `select table_name, sum(row_count + duplicate_count)::double
      from ops.objects join ops.event_tables using (event_type) group by table_name`,
   );
-  return { distinct, delivered: new Map(ledger) };
+  return {
+    distinct,
+    delivered: new Map(ledger.map(([table, count]) => [String(table), Number(count)])),
+  };
 }
 
 /** @throws Error naming the first table that differs */
 export async function checkRows(
-  contender: Contender,
+  name: string,
+  kind: Exclude<ContenderFacts['rows'], 'counted'>,
   database: string,
   expected: ExpectedRows,
 ): Promise<void> {
-  const wanted = contender === 'naive' ? expected.delivered : expected.distinct;
-  assertSameRows(contender, await readRowCounts(database), wanted);
+  assertSameRows(name, await readRowCounts(database), expected[kind]);
 }
 
-async function readRowCounts(database: string): Promise<RowCounts> {
-  const tables = await readPairs(
-    database,
-    "select table_name, 0::double from duckdb_tables() where schema_name = 'events'",
-  );
-  const counts = tables.map(
-    ([table]) => `select '${table}', count(*)::double from events.${quoteIdentifier(table)}`,
-  );
-  const rows = await readPairs(database, counts.join(' union all '));
-  return new Map(rows.map(([table, count]) => [table.toLowerCase(), count]));
-}
-
-async function readPairs(database: string, sql: string): Promise<readonly [string, number][]> {
-  const instance = await DuckDBInstance.create(database, { access_mode: 'READ_ONLY' });
-  const connection = await instance.connect();
-  try {
-    const reader = await connection.runAndReadAll(sql);
-    return reader.getRows().map(([name, count]) => [String(name), Number(count)]);
-  } finally {
-    connection.closeSync();
-    instance.closeSync();
+/** @throws Error when another number of events was seen than was delivered */
+export function checkCount(
+  name: string,
+  events: number | undefined,
+  { delivered }: ExpectedRows,
+): void {
+  const wanted = [...delivered.values()].reduce((sum, count) => sum + count, 0);
+  if (events !== wanted) {
+    throw new Error(`cannot compare: ${name} saw ${events} events (expected ${wanted})`);
   }
 }
 
-function assertSameRows(contender: Contender, found: RowCounts, wanted: RowCounts): void {
+async function readRowCounts(database: string): Promise<RowCounts> {
+  const counts = (await listTables(database)).map(
+    (table) => `select '${table}', count(*)::double from events.${quoteIdentifier(table)}`,
+  );
+  const rows = await readRows(database, counts.join(' union all '));
+  return new Map(rows.map(([table, count]) => [String(table).toLowerCase(), Number(count)]));
+}
+
+function assertSameRows(name: string, found: RowCounts, wanted: RowCounts): void {
   for (const table of new Set([...found.keys(), ...wanted.keys()])) {
     if (found.get(table) === wanted.get(table)) continue;
     throw new Error(
-      `cannot compare: ${contender} has ${found.get(table) ?? 'no'} rows in ${table} (expected ${wanted.get(table) ?? 'none'})`,
+      `cannot compare: ${name} has ${found.get(table) ?? 'no'} rows in ${table} (expected ${wanted.get(table) ?? 'none'})`,
     );
   }
 }

@@ -1,24 +1,19 @@
 /**
- * A contender's name and task → what its run cost. Starts it as a process of its own and waits for its end.
+ * A contender's script and task → what its run cost. Starts it as a process of its own and waits for its end.
  */
-import { fork } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { Measurement, Task } from './measure.ts';
 
-/** In the order in which they take turns. */
-export const CONTENDERS = ['ours', 'floor', 'naive'] as const;
-
-export type Contender = (typeof CONTENDERS)[number];
-
 /** @throws Error when it fails, or ends without a measurement; what it says about that is on stderr */
-export async function runContender(
-  contender: Contender,
+export async function runScript(
+  script: string,
   task: Task,
   signal: AbortSignal,
 ): Promise<Measurement> {
-  const script = fileURLToPath(new URL(`contenders/${contender}.ts`, import.meta.url));
-  const child = fork(script, [JSON.stringify(task)], {
+  const child = fork(pathOf(script), [JSON.stringify(task)], {
     execArgv: ['--import', 'tsx'],
     // stdout is for the result alone.
     stdio: ['ignore', 2, 'inherit', 'ipc'],
@@ -29,8 +24,30 @@ export async function runContender(
     measurement = message as Measurement;
   });
   const [exitCode] = (await once(child, 'exit')) as [number | null];
-  if (exitCode !== 0 || measurement === undefined) {
-    throw new Error(`contender ${contender} ended with exit code ${exitCode} and no measurement`);
-  }
-  return measurement;
+  if (exitCode === 0 && measurement !== undefined) return measurement;
+  throw new Error(`${script} ended with exit code ${exitCode} and no measurement`);
+}
+
+/** The same for a script in Python, which prints its measurement. */
+export async function runPythonScript(
+  python: string,
+  script: string,
+  task: Task,
+  signal: AbortSignal,
+): Promise<Measurement> {
+  const child = spawn(python, [pathOf(script), JSON.stringify(task)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },
+    signal,
+  });
+  const [printed, [exitCode]] = await Promise.all([
+    text(child.stdout),
+    once(child, 'exit') as Promise<[number | null]>,
+  ]);
+  if (exitCode === 0) return JSON.parse(printed) as Measurement;
+  throw new Error(`${script} ended with exit code ${exitCode}`);
+}
+
+function pathOf(script: string): string {
+  return fileURLToPath(new URL(`contenders/${script}`, import.meta.url));
 }

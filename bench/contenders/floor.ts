@@ -10,7 +10,7 @@ import { loadConfig } from '../../src/config.ts';
 import { quoteIdentifier, quoteLiteral } from '../../src/warehouse/database.ts';
 import { measure, readTask } from '../measure.ts';
 
-const { database, reference } = readTask();
+const { database, reference, storageVersion } = readTask();
 const { memoryLimitBytes } = loadConfig({ env: {}, cwd: '/' }).load;
 const instance = await DuckDBInstance.create(':memory:');
 const connection = await instance.connect();
@@ -32,7 +32,9 @@ await connection.run(`set memory_limit = '${memoryLimitBytes + rowsBytes}B'`);
 await connection.run('set preserve_insertion_order = false');
 
 await measure(async () => {
-  await connection.run(`attach ${quoteLiteral(database)} as target`);
+  await connection.run(
+    `attach ${quoteLiteral(database)} as target (storage_version ${quoteLiteral(storageVersion)})`,
+  );
   await connection.run('begin');
   await connection.run('create schema target.events');
   for (const table of tables) {

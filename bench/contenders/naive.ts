@@ -44,11 +44,13 @@ const COLUMNS: Readonly<Record<string, { readonly type: string; readonly append:
   },
 };
 
-const { input, database } = readTask();
+const { input, database, storageVersion } = readTask();
 
 await measure(async () => {
-  const instance = await DuckDBInstance.create(database);
+  const instance = await DuckDBInstance.create(':memory:');
   const connection = await instance.connect();
+  await connection.run(`attach '${database}' as target (storage_version '${storageVersion}')`);
+  await connection.run('use target');
   await connection.run('create schema events');
   const tables = new Map<string, OpenTable>();
   for (const file of await listFiles(input)) {
@@ -59,6 +61,7 @@ await measure(async () => {
     await appendFile(file, await openTable(connection, tables, schema));
   }
   for (const { appender } of tables.values()) appender.closeSync();
+  await connection.run('checkpoint');
   connection.closeSync();
   instance.closeSync();
 });

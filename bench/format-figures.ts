@@ -1,0 +1,19 @@
+/**
+ * Numbers as the tables show them.
+ */
+import type { Spread } from './summary.ts';
+
+export function formatSpread(
+  { median, min, max }: Spread,
+  format: (value: number) => string,
+): string {
+  return `${format(median)} (${format(min)}–${format(max)})`;
+}
+
+export function formatTimes(value: number): string {
+  return `${value.toFixed(2)}×`;
+}
+
+export function formatWhole(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}

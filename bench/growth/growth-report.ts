@@ -1,0 +1,60 @@
+/**
+ * The series → tables for people, one for each series that was measured.
+ */
+import Table from 'cli-table3';
+import { formatSpread, formatTimes, formatWhole } from '../format-figures.ts';
+import type { BacklogStep } from './backlog-growth.ts';
+import type { TableStep } from './table-growth.ts';
+
+export interface GrowthReport {
+  readonly table: readonly TableStep[];
+  readonly backlog: readonly BacklogStep[];
+}
+
+export function formatGrowth({ table, backlog }: GrowthReport): readonly string[] {
+  return [
+    ...(table.length > 0 ? [formatTableSteps(table)] : []),
+    ...(backlog.length > 0 ? [formatBacklogSteps(backlog)] : []),
+  ];
+}
+
+function formatTableSteps(steps: readonly TableStep[]): string {
+  const table = createTable(['rows of the table', 'events', 'seconds', 'CPU s', 'time', 'CPU']);
+  for (const { rows, addedEvents, punctual, late } of steps) {
+    for (const [mode, cost] of [['punctual', punctual] as const, ['1 % late', late] as const]) {
+      table.push([
+        formatWhole(rows),
+        `${formatWhole(addedEvents)} ${mode}`,
+        formatSpread(cost.seconds, formatSeconds),
+        formatSpread(cost.cpuSeconds, formatSeconds),
+        formatSpread(cost.timeRatio, formatTimes),
+        formatSpread(cost.cpuRatio, formatTimes),
+      ]);
+    }
+  }
+  return table.toString();
+}
+
+function formatBacklogSteps(steps: readonly BacklogStep[]): string {
+  const table = createTable(['backlog', 'events', 'objects', 'peak memory MB', 'seconds', 'CPU s']);
+  for (const { input, events, objects, peakBytes, seconds, cpuSeconds } of steps) {
+    table.push([
+      input,
+      ...[events, objects, peakBytes / 1e6].map(formatWhole),
+      ...[seconds, cpuSeconds].map(formatSeconds),
+    ]);
+  }
+  return table.toString();
+}
+
+function createTable(head: readonly string[]) {
+  return new Table({
+    head: [...head],
+    colAligns: head.map((_, column) => (column === 0 ? 'left' : 'right')),
+    style: { head: [], border: [], compact: true },
+  });
+}
+
+function formatSeconds(value: number): string {
+  return value.toFixed(2);
+}
