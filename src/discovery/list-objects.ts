@@ -12,7 +12,7 @@
 import { compileEventTypeGlobs } from './event-type-globs.ts';
 import { findEventTypeFolders } from './find-event-type-folders.ts';
 import { mergePages } from './merge-pages.ts';
-import { describeKey, formatKeyHour } from './object-key.ts';
+import { createKeyDescriber, describeKey, formatKeyHour } from './object-key.ts';
 import type { ListedObject, ObjectStore } from './object-store.ts';
 
 const HOUR_MS = 3_600_000;
@@ -135,12 +135,14 @@ function buildSelection(
       (input.until === undefined || hour < input.until)
     );
   };
+  const describe = createKeyDescriber();
   return (page) =>
     page
       .filter((object) => /\.avro$/i.test(object.key))
       .map((object) => {
-        const { eventType, hour, schemaVersion } = describeKey(object.key);
-        return { ...object, eventType, hour, schemaVersion };
+        const { eventType, hour, schemaVersion } = describe(object.key);
+        const { key, etag, sizeBytes, lastModified } = object;
+        return { key, etag, sizeBytes, lastModified, eventType, hour, schemaVersion };
       })
       .filter(
         ({ eventType, hour }) =>

@@ -120,6 +120,24 @@ export function describeKey(key: string): KeyDescription {
 }
 
 /**
+ * `describeKey` for many keys: those that differ in partition and offset alone, as all of one hour do, are
+ * parsed once when they come one after the other.
+ */
+export function createKeyDescriber(): (key: string) => KeyDescription {
+  let last: { readonly start: string; readonly description: KeyDescription } | undefined;
+  return (key) => {
+    const numbers = KEY_NUMBERS.exec(key);
+    if (numbers === null) return describeKey(key);
+    const start = key.slice(0, numbers.index);
+    if (last?.start !== start) last = { start, description: describeKey(key) };
+    return last.description;
+  };
+}
+
+/** What one hour's keys differ in. */
+const KEY_NUMBERS = /\+\d+\+\d+\.avro$/;
+
+/**
  * The folder that holds everything of one event type of one integration, for a key or a folder in it:
  * the text up to and with the first `event_type=<type>/`. Undefined when there is none.
  */

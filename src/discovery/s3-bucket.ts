@@ -10,16 +10,18 @@
  */
 
 import { createHash } from 'node:crypto';
-import type { Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import type {
   _Object,
   GetObjectCommandOutput,
+  ListObjectsV2Command,
   ListObjectsV2CommandOutput,
   S3Client,
 } from '@aws-sdk/client-s3';
 import pRetry from 'p-retry';
 import { CurrentsError, isTransient } from '../errors.ts';
 import { interruptionOf } from './interruption.ts';
+import { takeContents, unquote } from './listed-contents.ts';
 import type {
   FetchedObject,
   FolderListing,
@@ -169,8 +171,9 @@ class S3Bucket implements ObjectStore {
           ...continuation,
           ...this.#payer,
         });
+        const taken = takeObjects(command, watch);
         const page = await client.send(command, { abortSignal: watch.signal });
-        return { page: parsePage(page), next: nextTokenOf(page, attempt) };
+        return { page: parsePage(page, taken), next: nextTokenOf(page, attempt) };
       });
       token = answer.next;
       yield answer.page;
@@ -296,18 +299,46 @@ async function connect(settings: S3Settings): Promise<Connection> {
   return { sdk, client };
 }
 
-function parsePage(page: ListObjectsV2CommandOutput): FolderListing {
+/** Objects are read off the answer before the SDK sees it; filled when the command has been sent. */
+function takeObjects(command: ListObjectsV2Command, watch: StallWatch): ListedObject[] {
+  const taken: ListedObject[] = [];
+  command.middlewareStack.add(
+    (next) => async (args) => {
+      const result = await next(args);
+      const response = result.response as { statusCode: number; body: Readable | Buffer };
+      if (response.statusCode !== 200) return result;
+      const chunks: Buffer[] = [];
+      for await (const chunk of addAbortSignal(watch.signal, response.body as Readable)) {
+        watch.touch();
+        chunks.push(chunk as Buffer);
+      }
+      const body = Buffer.concat(chunks);
+      const split = takeContents(body.toString('utf8'));
+      taken.push(...(split?.objects ?? []));
+      response.body = split === undefined ? body : Buffer.from(split.rest);
+      return result;
+    },
+    { step: 'deserialize', priority: 'low' }, // next to the network, before the SDK's own parser
+  );
+  return taken;
+}
+
+function parsePage(
+  page: ListObjectsV2CommandOutput,
+  taken: readonly ListedObject[],
+): FolderListing {
   // Stores that do not know the encoding do not confirm it, and send keys as they are.
   const decode = page.EncodingType === 'url' ? decodeKey : (key: string): string => key;
+  const objects = [...taken, ...(page.Contents ?? []).map(parseListed)];
   return {
     folders: (page.CommonPrefixes ?? []).map(({ Prefix = '' }) => decode(Prefix)),
-    objects: (page.Contents ?? []).map((object) => parseListed(object, decode)),
+    objects: objects.map((object) => ({ ...object, key: decode(object.key) })),
   };
 }
 
-function parseListed(object: _Object, decode: (key: string) => string): ListedObject {
+function parseListed(object: _Object): ListedObject {
   return {
-    key: decode(object.Key ?? ''),
+    key: object.Key ?? '',
     etag: unquote(object.ETag ?? ''),
     sizeBytes: object.Size ?? 0,
     lastModified: object.LastModified ?? new Date(0),
@@ -382,10 +413,6 @@ function stalled(attempt: S3Attempt, stallTimeoutMs: number): CurrentsError {
     transient: true,
     message: `cannot ${attempt.doing} ${attempt.url}: nothing came for ${stallTimeoutMs / 1000} s`,
   });
-}
-
-function unquote(etag: string): string {
-  return etag.replace(/^(?:W\/)?"(.*)"$/, '$1');
 }
 
 function ignore(): void {}

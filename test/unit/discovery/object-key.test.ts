@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  createKeyDescriber,
   describeKey,
   eventTypeFolderOf,
   formatKeyHour,
@@ -121,6 +122,33 @@ describe('describeKey', () => {
       hour: undefined,
       schemaVersion: undefined,
     });
+  });
+});
+
+describe('a key describer', () => {
+  it('tells of many keys what describeKey tells of each', () => {
+    const ends = [
+      '+3+0000001200.avro',
+      '+4+7.avro',
+      '+4+7.avro.tmp',
+      '+x+7.avro',
+      '+1+2+3.avro',
+      '.avro',
+    ];
+    const starts = [
+      'date=2026-09-01-13/1210/eu',
+      'date=2026-09-01-14/version=7/eu',
+      'date=x',
+      '',
+    ].flatMap((path) => [SOURCE, 'other'].map((name) => `${FOLDER}/${path}/${name}`));
+    const key = fc
+      .tuple(fc.constantFrom(...starts), fc.constantFrom(...ends))
+      .map((parts) => parts.join(''));
+    fc.assert(
+      fc.property(fc.array(key), (keys) => {
+        expect(keys.map(createKeyDescriber())).toEqual(keys.map(describeKey));
+      }),
+    );
   });
 });
 
