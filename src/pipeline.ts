@@ -79,7 +79,7 @@ export type CycleProgress =
 const UNKNOWN_TYPE = 'unknown until read';
 
 /** Listed objects are written down in portions of about this many. */
-const LEDGER_PAGE = 10_000;
+const LEDGER_PAGE = 50_000;
 
 /** A reader may slip in between listing and loading; it is given this long to finish. */
 const REOPEN_WAIT_MS = 30_000;

@@ -116,6 +116,20 @@ const MIGRATIONS: readonly string[] = [
     column_name varchar not null
   );
   `,
+  // The folder as eventTypeFolderOf in discovery/object-key.ts reads it off a key.
+  `
+  create table ops.event_type_folders (
+    source varchar not null,
+    folder varchar not null,
+    newest_hour timestamp not null
+  );
+
+  insert into ops.event_type_folders
+  select source, folder, max(hour) from (
+    select source, hour, regexp_extract(key, '^(?:[^/]*/)*?event_type=[^/]+/') as folder
+    from ops.objects where hour is not null)
+  where folder <> '' group by source, folder;
+  `,
 ];
 
 const COMMENTS: Readonly<Record<string, string>> = {
@@ -128,6 +142,7 @@ const COMMENTS: Readonly<Record<string, string>> = {
     'Why an object could not be read; the row goes when the object has been loaded.',
   'ops.event_tables': 'Which table holds which event type.',
   'ops.event_columns': 'Which column holds which Avro field.',
+  'ops.event_type_folders': 'The newest hour listed in each folder: where the next poll starts.',
 };
 
 /**

@@ -9,7 +9,7 @@
 import type { DiscoveredObject } from '../discovery/list-objects.ts';
 import { eventTypeFolderOf } from '../discovery/object-key.ts';
 import { CurrentsError } from '../errors.ts';
-import type { BoundValue, Database } from './database.ts';
+import { type BoundValue, type Database, quoteLiteral } from './database.ts';
 import type { ObjectStatus } from './migrations.ts';
 
 /** An object that waits to be loaded. */
@@ -38,14 +38,9 @@ export interface DiscoveryCount {
   readonly unchanged: number;
 }
 
-const LISTED = `
-  select unnest(from_json($1, '[{"key":"VARCHAR","etag":"VARCHAR","size_bytes":"BIGINT",
-    "last_modified":"TIMESTAMP","event_type":"VARCHAR","hour":"TIMESTAMP","schema_version":"VARCHAR"}]'),
-    recursive := true)`;
-
 /**
  * Compares a page of a listing with the ledger and writes down what is new, in one transaction. Listing
- * the same page twice changes nothing.
+ * the same page twice changes nothing, and a page of known objects writes nothing.
  *
  * @param retryArchived whether objects in cold storage are to be tried again
  */
@@ -56,49 +51,153 @@ export async function recordListing(
   now: Date,
   retryArchived: boolean,
 ): Promise<DiscoveryCount> {
-  const listed = JSON.stringify(
-    page.map((object) => ({
-      key: object.key,
-      etag: object.etag,
-      size_bytes: object.sizeBytes,
-      last_modified: formatInstant(object.lastModified),
-      event_type: object.eventType,
-      hour: object.hour?.toISOString(),
-      schema_version: object.schemaVersion,
-    })),
-  );
   return database.withTransaction(async () => {
-    await database.run(
-      `create or replace temp table listed as select distinct * from (${LISTED})`,
-      [listed],
-    );
+    await stageListing(database, page);
+    const nearby = formatNearby(page);
     // Two rows may have one key and ETag: an old version that came back while its successor was being
     // downloaded. The last of them is the one that counts.
     await database.run(
       `create or replace temp table known as
-       select key, etag, max(object_id) as object_id, max_by(status, object_id) as status
-       from ops.objects o join listed l using (key, etag) where o.source = ? group by key, etag`,
+       select n, max(object_id) as object_id, max_by(status, object_id) as status
+       from ops.objects o join listed using (key, etag) where o.source = ? and ${nearby} group by n`,
       [source],
     );
-    await supersedeWaiting(database, source);
+    await supersedeWaiting(database, source, nearby);
     const returned = await requeueReturned(database, retryArchived);
-    const fresh = await database.row<{ count: number }>(
-      'select count(*)::integer as count from listed anti join known using (key, etag)',
+    const rows = await database.rows<{ n: number }>(
+      'select n from listed anti join known using (n)',
     );
-    if (fresh.count > 0) {
-      await database.run(
-        `insert into ops.objects by name
-         select (select coalesce(max(object_id), 0) from ops.objects)
-             + row_number() over (order by l.key) as object_id,
-           $1 as source, l.*, 'discovered' as status, 0 as attempts, $2::timestamp as discovered_at
-         from listed l anti join known using (key, etag)`,
-        [source, now.toISOString()],
-      );
+    const fresh = rows.map(({ n }) => page[n] as DiscoveredObject);
+    if (fresh.length > 0) {
+      await insertFresh(database, source, fresh, now);
+      await noteNewestHours(database, source, fresh);
     }
     await database.run('drop table listed; drop table known');
-    const discovered = returned + fresh.count;
+    const discovered = returned + fresh.length;
     return { discovered, unchanged: page.length - discovered };
   });
+}
+
+/**
+ * The keys and ETags of a page as temporary table `listed`, with their place in it; what comes twice,
+ * once. No more than a comparison needs, because as a rule all of it is known.
+ */
+async function stageListing(
+  database: Database,
+  page: readonly Pick<DiscoveredObject, 'key' | 'etag'>[],
+): Promise<void> {
+  // Lists of texts, not a list of structs, which DuckDB reads four times as slowly.
+  await database.run(
+    `create or replace temp table listed as select min(n)::integer as n, key, etag from (
+       select unnest(range($1::bigint)) as n, unnest(from_json($2, '["VARCHAR"]')) as key,
+         unnest(from_json($3, '["VARCHAR"]')) as etag)
+     group by key, etag`,
+    [page.length, ...[page.map(({ key }) => key), page.map(({ etag }) => etag)].map(toJson)],
+  );
+}
+
+/**
+ * An SQL condition that every row of `ops.objects o` with the key of one of these objects fulfils, and few
+ * others. Hour and event type are narrow columns: where they do not fit, DuckDB does not read the keys, and
+ * reading all of them is what a look-up by key would otherwise cost.
+ *
+ * It holds because both come from the key by `describeKey` and stay in the row as they were (an event type
+ * that the key does not name is filled in later). A release that reads more from keys than the one
+ * before has to bring the rows of known objects up to date.
+ */
+export function formatNearby(
+  objects: readonly Pick<DiscoveredObject, 'eventType' | 'hour'>[],
+): string {
+  const hours = new Set<number>();
+  const eventTypes = new Set<string | undefined>();
+  let hasUntimed = false;
+  for (const { eventType, hour } of objects) {
+    if (hour === undefined) hasUntimed = true;
+    else {
+      hours.add(hour.getTime());
+      eventTypes.add(eventType);
+    }
+  }
+  if (hours.size === 0) return hasUntimed ? 'o.hour is null' : 'false';
+  const sorted = [...hours].sort((a, b) => a - b);
+  const conditions = [
+    `o.hour between ${formatHour(sorted[0])} and ${formatHour(sorted.at(-1))}`,
+    ...(eventTypes.has(undefined) ? [] : [`o.event_type in (${quoteAll(eventTypes)})`]),
+  ].join(' and ');
+  return hasUntimed ? `(${conditions} or o.hour is null)` : conditions;
+}
+
+/** Writes down objects that the ledger does not know. */
+async function insertFresh(
+  database: Database,
+  source: string,
+  fresh: readonly DiscoveredObject[],
+  now: Date,
+): Promise<void> {
+  await database.run(
+    `insert into ops.objects by name
+     select (select coalesce(max(object_id), 0) from ops.objects)
+         + row_number() over (order by key) as object_id,
+       $1 as source, key, etag, size_bytes, epoch_ms(last_modified) as last_modified, event_type,
+       epoch_ms(hour) as hour, schema_version, 'discovered' as status, 0 as attempts,
+       $2::timestamp as discovered_at
+     from (select unnest(from_json($3, '["VARCHAR"]')) as key,
+       unnest(from_json($4, '["VARCHAR"]')) as etag,
+       unnest(from_json($5, '["BIGINT"]')) as size_bytes,
+       unnest(from_json($6, '["BIGINT"]')) as last_modified,
+       unnest(from_json($7, '["VARCHAR"]')) as event_type,
+       unnest(from_json($8, '["BIGINT"]')) as hour,
+       unnest(from_json($9, '["VARCHAR"]')) as schema_version)`,
+    [
+      source,
+      now.toISOString(),
+      ...[
+        fresh.map(({ key }) => key),
+        fresh.map(({ etag }) => etag),
+        fresh.map(({ sizeBytes }) => sizeBytes),
+        fresh.map(({ lastModified }) => clampInstant(lastModified)),
+        fresh.map(({ eventType }) => eventType ?? null),
+        fresh.map(({ hour }) => hour?.getTime() ?? null),
+        fresh.map(({ schemaVersion }) => schemaVersion ?? null),
+      ].map(toJson),
+    ],
+  );
+}
+
+/** Keeps the newest hour of each folder beside the ledger, so that no poll has to look for it there. */
+async function noteNewestHours(
+  database: Database,
+  source: string,
+  fresh: readonly DiscoveredObject[],
+): Promise<void> {
+  const newest = new Map<string, number>();
+  for (const { key, hour } of fresh) {
+    const folder = eventTypeFolderOf(key);
+    if (folder === undefined || hour === undefined) continue;
+    newest.set(folder, Math.max(newest.get(folder) ?? Number.NEGATIVE_INFINITY, hour.getTime()));
+  }
+  if (newest.size === 0) return;
+  await database.run(
+    `merge into ops.event_type_folders f
+     using (select unnest(from_json($2, '["VARCHAR"]')) as folder,
+       epoch_ms(unnest(from_json($3, '["BIGINT"]'))) as newest_hour) l
+     on f.source = $1 and f.folder = l.folder
+     when matched and l.newest_hour > f.newest_hour then update set newest_hour = l.newest_hour
+     when not matched then insert (source, folder, newest_hour) values ($1, l.folder, l.newest_hour)`,
+    [source, toJson([...newest.keys()]), toJson([...newest.values()])],
+  );
+}
+
+function toJson(values: readonly (string | number | null)[]): string {
+  return JSON.stringify(values);
+}
+
+function formatHour(timeMs: number | undefined): string {
+  return `timestamp ${quoteLiteral(new Date(timeMs ?? 0).toISOString())}`;
+}
+
+function quoteAll(names: Iterable<string | undefined>): string {
+  return [...names].map((name) => quoteLiteral(name ?? '')).join(', ');
 }
 
 /**
@@ -106,18 +205,22 @@ export async function recordListing(
  * object was changed, and a file system may tell anything.
  */
 export function formatInstant(instant: Date): string {
+  return new Date(clampInstant(instant)).toISOString();
+}
+
+function clampInstant(instant: Date): number {
   const time = Number.isNaN(instant.getTime()) ? 0 : instant.getTime();
-  return new Date(Math.min(Math.max(time, MIN_INSTANT_MS), MAX_INSTANT_MS)).toISOString();
+  return Math.min(Math.max(Math.trunc(time), MIN_INSTANT_MS), MAX_INSTANT_MS);
 }
 
 const MIN_INSTANT_MS = Date.parse('0000-01-01T00:00:00.000Z');
 const MAX_INSTANT_MS = Date.parse('9999-12-31T23:59:59.999Z');
 
 /** Versions that never were loaded and are not there any more: what is listed takes their place. */
-async function supersedeWaiting(database: Database, source: string): Promise<void> {
+async function supersedeWaiting(database: Database, source: string, nearby: string): Promise<void> {
   const replaced = await database.rows<{ id: number }>(
     `select o.object_id::double as id from ops.objects o join listed l using (key)
-     where o.source = ? and o.etag <> l.etag
+     where o.source = ? and ${nearby} and o.etag <> l.etag
        and o.status in ('discovered', 'quarantined', 'missing', 'archived')`,
     [source],
   );
@@ -151,15 +254,16 @@ export async function selectUnknown(
   page: readonly DiscoveredObject[],
 ): Promise<readonly DiscoveredObject[]> {
   if (database === undefined) return page;
-  const listed = JSON.stringify(page.map(({ key, etag }) => ({ key, etag })));
-  const known = await database.rows<{ key: string; etag: string }>(
-    `select o.key, o.etag from ops.objects o
-     join (${LISTED}) l on o.key = l.key and o.etag = l.etag
-     where o.source = $2 and o.status in ('loaded', 'quarantined', 'archived', 'discovered')`,
-    [listed, source],
+  await stageListing(database, page);
+  const rows = await database.rows<{ n: number }>(
+    `select n from listed anti join (
+       select key, etag from ops.objects o where o.source = ? and ${formatNearby(page)}
+         and o.status in ('loaded', 'quarantined', 'archived', 'discovered')) using (key, etag)
+     order by n`,
+    [source],
   );
-  const names = new Set(known.map((row) => `${row.etag} ${row.key}`));
-  return page.filter((object) => !names.has(`${object.etag} ${object.key}`));
+  await database.run('drop table listed');
+  return rows.map(({ n }) => page[n] as DiscoveredObject);
 }
 
 /** How many objects wait. */
@@ -243,19 +347,11 @@ export async function readNewestHours(
   database: Database,
   source: string,
 ): Promise<ReadonlyMap<string, Date>> {
-  // One key of each folder's newest hour is enough: the folder is read off the key in one place only.
-  const rows = await database.rows<{ key: string; hour: Date }>(
-    `select arg_max(key, hour) as key, max(hour) as hour from ops.objects
-     where source = ? and hour is not null
-     group by event_type, split_part(key, 'event_type=', 1)`,
+  const rows = await database.rows<{ folder: string; newest_hour: Date }>(
+    'select folder, newest_hour from ops.event_type_folders where source = ?',
     [source],
   );
-  const newest = new Map<string, Date>();
-  for (const { key, hour } of rows) {
-    const folder = eventTypeFolderOf(key);
-    if (folder !== undefined) newest.set(folder, hour);
-  }
-  return newest;
+  return new Map(rows.map(({ folder, newest_hour }) => [folder, newest_hour]));
 }
 
 /** One object that could not be loaded, and why. */

@@ -7,8 +7,10 @@
  * in the same transaction. Overwriting is rare in a Currents bucket; being right costs a reload.
  */
 
+import { describeKey } from '../discovery/object-key.ts';
 import { type Database, quoteIdentifier } from './database.ts';
 import { type EventTable, OBJECT_ID_COLUMN, readEventTable } from './event-tables.ts';
+import { formatNearby } from './object-ledger.ts';
 
 interface Replacement {
   readonly objectId: number;
@@ -30,9 +32,10 @@ export async function removeOldRows(
   objects: readonly Replacement[],
 ): Promise<ReadonlySet<string>> {
   const keys = JSON.stringify(objects.map((object) => object.key));
+  const nearby = formatNearby(objects.map((object) => describeKey(object.key)));
   const old = await database.rows<{ object_id: number; event_type: string }>(
-    `select object_id::double as object_id, event_type from ops.objects
-     where source = ? and row_count is not null and event_type is not null
+    `select object_id::double as object_id, event_type from ops.objects o
+     where source = ? and ${nearby} and row_count is not null and event_type is not null
        and key in (select unnest(from_json(?, '["VARCHAR"]')))`,
     [source, keys],
   );

@@ -1,5 +1,6 @@
 /** The ledger: what a listing means for what is known, and which objects wait. */
 
+import fc from 'fast-check';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { DiscoveredObject } from '../../../src/discovery/list-objects.ts';
 import { CurrentsError } from '../../../src/errors.ts';
@@ -69,6 +70,40 @@ describe('a listing', () => {
   it('that has an object twice writes it down once', async () => {
     expect((await list(listed('a'), listed('a'))).discovered).toBe(1);
     expect(await readLedger()).toEqual(['a v1 discovered']);
+  });
+
+  it('knows each object again, whatever others it comes with', async () => {
+    const hours = [
+      undefined,
+      '2020-01-01T00:00:00Z',
+      '2026-09-01T10:00:00Z',
+      '2026-09-01T11:00:00Z',
+    ];
+    const objects = hours.flatMap((hour) =>
+      [undefined, 'a.B', "it's"].map((eventType) =>
+        listed(`${eventType} ${hour}`, 'v1', {
+          eventType,
+          hour: hour ? new Date(hour) : undefined,
+        }),
+      ),
+    );
+    await list(...objects);
+    // What the key does not tell is filled in when the object is loaded.
+    await database.run(
+      "update ops.objects set event_type = 'header.Type' where event_type is null",
+    );
+    for (const object of objects) expect((await list(object)).discovered).toBe(0);
+    await fc.assert(
+      fc.asyncProperty(fc.subarray(objects), async (page) => {
+        expect(await list(...page)).toEqual({ discovered: 0, unchanged: page.length });
+        expect(await selectUnknown(database, SOURCE, page)).toEqual([]);
+      }),
+      { numRuns: 50 },
+    );
+    const renewed = objects.map((object) => ({ ...object, etag: 'v2' }));
+    expect((await list(...renewed)).discovered).toBe(objects.length);
+    expect(await readLedger()).toHaveLength(2 * objects.length);
+    expect(await countPending(database, { source: SOURCE })).toBe(objects.length);
   });
 
   it('keeps sources apart', async () => {
@@ -325,4 +360,12 @@ it('the newest hour is known for each folder of an event type', async () => {
       [folder('two'), new Date('2026-09-01T11:00:00Z')],
     ]),
   );
+  await list(at('one', '11'), at('two', '13'));
+  expect(await readNewestHours(database, SOURCE)).toEqual(
+    new Map([
+      [folder('one'), new Date('2026-09-01T12:00:00Z')],
+      [folder('two'), new Date('2026-09-01T13:00:00Z')],
+    ]),
+  );
+  expect(await readNewestHours(database, 's3://other')).toEqual(new Map());
 });
