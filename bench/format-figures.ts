@@ -3,10 +3,12 @@
  */
 import type { Spread } from './summary.ts';
 
+/** `median (min–max)`, or the one number there is. */
 export function formatSpread(
   { median, min, max }: Spread,
   format: (value: number) => string,
 ): string {
+  if (min === max) return format(median);
   return `${format(median)} (${format(min)}–${format(max)})`;
 }
 

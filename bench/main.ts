@@ -10,6 +10,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { compareContenders } from './compare-contenders.ts';
+import { loadCutObject } from './cut-object.ts';
 import { measureBacklogGrowth } from './growth/backlog-growth.ts';
 import { type GrowthSetting, measureTableGrowth, type TableStep } from './growth/table-growth.ts';
 import { describeMachine } from './machine.ts';
@@ -50,6 +51,9 @@ async function measureAll(): Promise<Report> {
     const setting = { ...common, inputs, folder, keep, python };
     summaries.push(await compareContenders(setting, input, codec));
   }
+  const [first] = options.comparisons;
+  const cutObject =
+    python && first && (await loadCutObject(python, await inputs.get(...first), folder, signal));
   const table = await measureTable(common);
   const backlog = await measureBacklogGrowth(inputs, prepare, series.backlog);
   checked += backlog.length;
@@ -57,6 +61,7 @@ async function measureAll(): Promise<Report> {
     machine: describeMachine(python?.duckdb),
     rounds,
     inputs: summaries,
+    ...(cutObject ? { cutObject } : {}),
     growth: { table, backlog },
     notes,
   };

@@ -5,6 +5,7 @@
 import Table from 'cli-table3';
 import type { Differences } from './compare-values.ts';
 import { CONTENDERS } from './contenders.ts';
+import type { CutObject } from './cut-object.ts';
 import { formatSpread, formatTimes, formatWhole } from './format-figures.ts';
 import { formatGrowth, type GrowthReport } from './growth/growth-report.ts';
 import type { Machine } from './machine.ts';
@@ -14,14 +15,17 @@ export interface Report {
   readonly machine: Machine;
   readonly rounds: number;
   readonly inputs: readonly InputSummary[];
+  readonly cutObject?: CutObject;
   readonly growth: GrowthReport;
   /** What did not take part, and why. */
   readonly notes: readonly string[];
 }
 
-export function formatReport({ machine, rounds, inputs, growth, notes }: Report): string {
+export function formatReport(report: Report): string {
+  const { machine, rounds, inputs, cutObject, growth, notes } = report;
   return [
     ...(inputs.length > 0 ? [formatInputs(inputs)] : []),
+    ...(cutObject ? [formatCutObject(cutObject)] : []),
     ...formatGrowth(growth),
     `Median (lowest–highest) of ${rounds} rounds; ratios within a round.`,
     `${machine.cores} × ${machine.cpu}, ${formatWhole(machine.memoryBytes / 1e9)} GB, ${machine.platform}, Node.js ${machine.node}, DuckDB ${machine.duckdb} (${machine.readAvroDuckdb ?? 'none'} in Python)`,
@@ -100,4 +104,12 @@ function formatDifferences(name: string, found: Differences): readonly (readonly
       '',
     ],
   ];
+}
+
+function formatCutObject({ bytes, keptBytes, storedRows }: CutObject): string {
+  const outcome =
+    storedRows === undefined
+      ? 'refused it'
+      : `stored ${formatWhole(storedRows)} rows of it and reported no error`;
+  return `read_avro, given the first ${formatWhole(keptBytes)} bytes of an object of ${formatWhole(bytes)}, ${outcome}.`;
 }

@@ -25,6 +25,9 @@ export async function fillHistory(database: string, rows: number): Promise<void>
       `create temp table pattern as
        select *, row_number() over () - 1 as position from ${GROWING_TABLE}`,
     );
+    const [row] = (await connection.runAndReadAll('select count(*) from pattern')).getRows();
+    // The pattern has to be what is looked up, or rows do not keep the order of the history.
+    await connection.run("set disabled_optimizers = 'join_order,build_side_probe_side'");
     await connection.run(
       `insert into ${GROWING_TABLE} by name
        select pattern.* exclude (position) replace (
@@ -32,7 +35,7 @@ export async function fillHistory(database: string, rows: number): Promise<void>
          timestamp '${HISTORY_END.toISOString()}' - to_days(${HISTORY_DAYS})
            + to_microseconds(number * (${HISTORY_DAYS * 86_400_000_000} // ${rows})) as time)
        from range(${rows}) as history(number)
-       join pattern on position = (number * 7919) % (select count(*) from pattern)`,
+       join pattern on position = (number * 7919) % ${String(row?.[0])}`,
     );
     await connection.run('checkpoint');
   } finally {

@@ -60,7 +60,7 @@ function delaySome(events: readonly Event[]): readonly Event[] {
   );
   const stepSeconds = Math.floor((HISTORY_DAYS * 86_400) / ids.length);
   const times = new Map(
-    ids.map((id, index) => [id, HISTORY_END.getTime() / 1000 - index * stepSeconds]),
+    ids.map((id, index) => [id, HISTORY_END.getTime() / 1000 - (index + 1) * stepSeconds]),
   );
   return events.map((event) => ({ ...event, time: times.get(event.id) ?? event.time }));
 }
