@@ -46,9 +46,14 @@ export async function preparePython(
   const marker = path.join(folder, 'complete');
   if (!existsSync(marker)) {
     await rm(folder, { recursive: true, force: true });
-    await run('python3', ['-m', 'venv', folder], { signal });
-    const quickly = ['--retries', '1', '--timeout', '15', '--disable-pip-version-check', '-q'];
-    await run(python, ['-m', 'pip', 'install', ...quickly, ...packages], { signal });
+    try {
+      await run('python3', ['-m', 'venv', folder], { signal });
+      const quickly = ['--retries', '1', '--timeout', '15', '--disable-pip-version-check', '-q'];
+      await run(python, ['-m', 'pip', 'install', ...quickly, ...packages], { signal });
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
     await writeFile(marker, '');
   }
   return { python, duckdb };
