@@ -11,6 +11,7 @@
 
 import { compileEventTypeGlobs } from './event-type-globs.ts';
 import { findEventTypeFolders } from './find-event-type-folders.ts';
+import { listEverything } from './list-everything.ts';
 import { mergePages } from './merge-pages.ts';
 import { createKeyDescriber, describeKey, formatKeyHour } from './object-key.ts';
 import type { ListedObject, ObjectStore } from './object-store.ts';
@@ -68,7 +69,7 @@ async function* listPages(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<readonly ListedObject[]> {
   if (input.full && input.eventTypes.length === 0) {
-    yield* store.list({ prefix: store.prefix, ...(signal && { signal }) });
+    yield* listEverything(store, input.newestHours.keys(), CONCURRENT_LISTINGS, signal);
     return;
   }
   const { eventTypeFolders, objects } = await findEventTypeFolders(store, {

@@ -116,7 +116,7 @@ describe('an incremental listing', () => {
 });
 
 describe('a full listing', () => {
-  it('sees everything in one flat listing, keys of unknown layouts too', async () => {
+  it('sees everything in flat listings, keys of unknown layouts too', async () => {
     const { store, newestHours, keys } = aBigBucket(['odd/layout.avro', 'README.txt', 'odd.AVRO']);
     const found = await listAll(store, { full: true, newestHours });
     expect(found).toHaveLength(keys + 2);
@@ -125,7 +125,8 @@ describe('a full listing', () => {
       hour: undefined,
       schemaVersion: undefined,
     });
-    expect(store.requestCounts.list).toBe(Math.ceil((keys + 3) / 1000));
+    // A page for every thousand keys, and at most one beyond the end of each of eight stretches.
+    expect(store.requestCounts.list).toBeLessThan(8 + Math.ceil((keys + 3) / 1000));
   });
 
   it('with a filter reads the folders of those event types alone, at any depth', async () => {

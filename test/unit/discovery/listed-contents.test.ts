@@ -111,7 +111,7 @@ describe('a bucket', () => {
     const answer = anAnswer(`<Contents>${FIELDS}</Contents>`);
     await expect(listFrom(answer.slice(0, 200), answer.length)).rejects.toMatchObject({
       code: 'SOURCE_UNAVAILABLE',
-      message: expect.stringContaining('nothing came for 0.2 s'),
+      message: expect.stringContaining('nothing came for 1 s'),
     });
   });
 });
@@ -137,7 +137,7 @@ async function listFrom(answer: string, announced?: number): Promise<unknown[]> 
     region: 'eu-central-1',
     pathStyle: true,
     maxAttempts: 1,
-    stallTimeoutMs: 200,
+    ...(announced !== undefined && { stallTimeoutMs: 1000 }),
   });
   onTestFinished(() => bucket.close());
   const pages: unknown[] = [];
