@@ -25,6 +25,9 @@ const MAX_SEARCHED_FOLDERS = 50;
 /** S3 answers 5,500 listings a second and prefix; eight keep a poll over 94 event types near a second. */
 const CONCURRENT_LISTINGS = 8;
 
+/** Of a full listing, every page is a full one: eight at a time take 60 MB more and save little. */
+const CONCURRENT_STRETCHES = 4;
+
 export interface ListingPlanInput {
   /** Globs such as `users.messages.email.*`; empty means all, and keys without an event type too. */
   readonly eventTypes: readonly string[];
@@ -69,7 +72,7 @@ async function* listPages(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<readonly ListedObject[]> {
   if (input.full && input.eventTypes.length === 0) {
-    yield* listEverything(store, input.newestHours.keys(), CONCURRENT_LISTINGS, signal);
+    yield* listEverything(store, input.newestHours.keys(), CONCURRENT_STRETCHES, signal);
     return;
   }
   const { eventTypeFolders, objects } = await findEventTypeFolders(store, {

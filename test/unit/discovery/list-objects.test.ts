@@ -125,8 +125,8 @@ describe('a full listing', () => {
       hour: undefined,
       schemaVersion: undefined,
     });
-    // A page for every thousand keys, and at most one beyond the end of each of eight stretches.
-    expect(store.requestCounts.list).toBeLessThan(8 + Math.ceil((keys + 3) / 1000));
+    // A page for every thousand keys, and at most one beyond the end of each of four stretches.
+    expect(store.requestCounts.list).toBeLessThan(4 + Math.ceil((keys + 3) / 1000));
   });
 
   it('with a filter reads the folders of those event types alone, at any depth', async () => {
