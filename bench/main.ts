@@ -15,6 +15,7 @@ import { measureBacklogGrowth } from './growth/backlog-growth.ts';
 import { type GrowthSetting, measureTableGrowth, type TableStep } from './growth/table-growth.ts';
 import { describeMachine } from './machine.ts';
 import { parseOptions } from './options.ts';
+import { measureIdlePoll, type PollCost } from './poll/measure-poll.ts';
 import { PreparedInputs } from './prepared-inputs.ts';
 import { type PythonEnvironment, preparePython } from './python-environment.ts';
 import { formatReport, type Report } from './report.ts';
@@ -55,14 +56,19 @@ async function measureAll(): Promise<Report> {
   const cutObject =
     python && first && (await loadCutObject(python, await inputs.get(...first), folder, signal));
   const table = await measureTable(common);
+  const poll: PollCost[] = [];
+  for (const keys of series.poll) {
+    say(`poll: a bucket of ${keys.toLocaleString('en-US')} known keys`);
+    poll.push(await measureIdlePoll(keys, { rounds, signal }));
+  }
   const backlog = await measureBacklogGrowth(inputs, prepare, series.backlog);
-  checked += backlog.length;
+  checked += poll.length + backlog.length;
   return {
     machine: describeMachine(python?.duckdb),
     rounds,
     inputs: summaries,
     ...(cutObject ? { cutObject } : {}),
-    growth: { table, backlog },
+    growth: { table, poll, backlog },
     notes,
   };
 }

@@ -3,17 +3,20 @@
  */
 import Table from 'cli-table3';
 import { formatSpread, formatTimes, formatWhole } from '../format-figures.ts';
+import type { PollCost } from '../poll/measure-poll.ts';
 import type { BacklogStep } from './backlog-growth.ts';
 import type { TableStep } from './table-growth.ts';
 
 export interface GrowthReport {
   readonly table: readonly TableStep[];
+  readonly poll: readonly PollCost[];
   readonly backlog: readonly BacklogStep[];
 }
 
-export function formatGrowth({ table, backlog }: GrowthReport): readonly string[] {
+export function formatGrowth({ table, poll, backlog }: GrowthReport): readonly string[] {
   return [
     ...(table.length > 0 ? [formatTableSteps(table)] : []),
+    ...(poll.length > 0 ? [formatPolls(poll)] : []),
     ...(backlog.length > 0 ? [formatBacklogSteps(backlog)] : []),
   ];
 }
@@ -31,6 +34,24 @@ function formatTableSteps(steps: readonly TableStep[]): string {
         formatSpread(cost.cpuRatio, formatTimes),
       ]);
     }
+  }
+  return table.toString();
+}
+
+function formatPolls(costs: readonly PollCost[]): string {
+  const table = createTable([
+    'keys of the bucket',
+    'list requests',
+    'seconds',
+    'CPU s',
+    'peak memory MB',
+  ]);
+  for (const { keys, listRequests, seconds, cpuSeconds, peakBytes } of costs) {
+    table.push([
+      ...[keys, listRequests].map(formatWhole),
+      ...[seconds, cpuSeconds].map(formatSeconds),
+      formatWhole(peakBytes / 1e6),
+    ]);
   }
   return table.toString();
 }
