@@ -33,6 +33,17 @@ export interface ColumnReader {
    * @throws CurrentsError RECORD_INVALID with block and record; the reader is of no use afterwards
    */
   read(columns: unknown[][], offset: number, limit: number): number;
+  /** Where the next record begins. May be set, to go on behind records that somebody else has decoded. */
+  position: RecordPosition;
+}
+
+/** A place between two records of a container. */
+export interface RecordPosition {
+  /** Index of the block, and how many of its records lie before. */
+  readonly block: number;
+  readonly record: number;
+  /** Bytes of the block that lie before. */
+  readonly pos: number;
 }
 
 /** What is built once for a schema and used for every object that has it. */
@@ -71,6 +82,16 @@ export function verifyContainer(container: Container): void {
   for (const block of container.blocks) checkOnce(decoder, block);
 }
 
+/**
+ * Says what is wrong with a block that the compiled decoder refused.
+ *
+ * @throws CurrentsError RECORD_INVALID with block, record and field
+ */
+export function failBlock(container: Container, block: Block): never {
+  getDecoder(container.schema).checkBlock(block);
+  throw new Error(`the compiled decoder refused block ${block.index}, which is sound`);
+}
+
 class AvscColumnReader implements ColumnReader {
   readonly #blocks: readonly Block[];
   readonly #decoder: Decoder;
@@ -89,12 +110,22 @@ class AvscColumnReader implements ColumnReader {
     this.#converts = fieldIndexes.map((i) => this.#decoder.avsc.converts[i]);
   }
 
+  get position(): RecordPosition {
+    return { block: this.#blockIndex, record: this.#recordInBlock, pos: this.#pos };
+  }
+
+  set position({ block, record, pos }: RecordPosition) {
+    this.#blockIndex = block;
+    this.#recordInBlock = record;
+    this.#pos = pos;
+  }
+
   read(columns: unknown[][], offset: number, limit: number): number {
     let count = 0;
     while (count < limit) {
       const block = this.#blocks[this.#blockIndex];
       if (block === undefined) break;
-      if (this.#recordInBlock === 0) checkOnce(this.#decoder, block);
+      checkOnce(this.#decoder, block);
       const take = Math.min(limit - count, block.recordCount - this.#recordInBlock);
       if (this.#names.length > 0) this.#decode(block, columns, offset + count, take);
       count += take;

@@ -69,15 +69,15 @@ export const JSON_TYPE: DuckDBType = DuckDBVarCharType.create('JSON');
 const JSON_TEXT_FIELDS: ReadonlySet<string> = new Set(['properties', 'custom_attributes']);
 
 /** DuckDB's timestamps run from 290309-12-22 (BC) to 294247-01-10, in microseconds as 64 bits. */
-const MAX_MICROS = 9_223_372_036_854_775_806n;
-const MIN_MICROS = -9_223_372_022_400_000_000n;
+export const MAX_MICROS = 9_223_372_036_854_775_806n;
+export const MIN_MICROS = -9_223_372_022_400_000_000n;
 
 /** The same in nanoseconds: from 1677-09-22 to the moment before 64 bits mean infinity. */
-const MAX_NANOS = 2n ** 63n - 2n;
-const MIN_NANOS = -9_223_286_400_000_000_000n;
+export const MAX_NANOS = 2n ** 63n - 2n;
+export const MIN_NANOS = -9_223_286_400_000_000_000n;
 
 /** DuckDB's dates run from 5877642-06-25 (BC) to 5881580-07-10; the days beyond mean infinity. */
-const MAX_DAYS = 2 ** 31 - 2;
+export const MAX_DAYS = 2 ** 31 - 2;
 
 /** Decimals of more digits stay bytes: as text they would cost seconds a value, and nobody counts like that. */
 const MAX_DECIMAL_DIGITS = 1_000;
@@ -90,11 +90,15 @@ export function columnTypeOfField(field: Field): DuckDBType | undefined {
   const type = withoutNull(field.type);
   if (type === undefined) return undefined;
   if (isTimeField(field.name, type)) return TIMESTAMP;
-  if (JSON_TEXT_FIELDS.has(field.name) && type.kind === 'string') return JSON_TYPE;
+  if (isJsonText(field.name, type)) return JSON_TYPE;
   return columnTypeOf(type);
 }
 
-function isTimeField(name: string, type: AvroType): boolean {
+export function isJsonText(name: string, type: AvroType): boolean {
+  return JSON_TEXT_FIELDS.has(name) && type.kind === 'string';
+}
+
+export function isTimeField(name: string, type: AvroType): boolean {
   return name === 'time' && (type.kind === 'int' || type.kind === 'long') && !type.logical;
 }
 
@@ -300,7 +304,7 @@ export function createConverter(field: Field, column: DuckDBType): Converter {
   if (isTimeField(field.name, type) && column.typeId === DuckDBTypeId.TIMESTAMP) {
     return nullable((value) => microsToTimestamp(BigInt(value as number | bigint) * 1_000_000n));
   }
-  if (JSON_TEXT_FIELDS.has(field.name) && type.kind === 'string' && isJson(column)) {
+  if (isJsonText(field.name, type) && isJson(column)) {
     return nullable((value) => (isStorableJson(value as string) ? (value as string) : MISFIT));
   }
   return converterOf(type, column);

@@ -14,7 +14,8 @@ import type { Container } from '../avro/container-reader.ts';
 import { verifyContainer } from '../avro/record-decoder.ts';
 import { findByFingerprint } from '../avro/schema-registry.ts';
 import { CurrentsError } from '../errors.ts';
-import { BatchScan, BatchSource, type ScanObject } from './batch-scan.ts';
+import { BatchScan } from './batch-scan.ts';
+import { BatchSource, type ScanObject } from './batch-source.ts';
 import { type Database, isRefusal, quoteIdentifier } from './database.ts';
 import { findDuplicates } from './duplicates.ts';
 import {

@@ -1,0 +1,117 @@
+/**
+ * The memory in which up to 2,048 rows are put together before DuckDB gets them, column by column.
+ *
+ * A column is a run of cells of one width, as DuckDB's vectors have them (duckdb.h): 1 byte for a boolean,
+ * 4 or 8 for numbers, 16 for a text (`duckdb_string_t`) and for a list's entry (offset and length, 64 bits
+ * each). Beside it lie its validity bits, 1 for a value, 0 for null. A list has a second column of items.
+ *
+ * All of it is one buffer, so that the decoder's loop knows one array of each kind. Columns begin an odd
+ * number of cache lines apart: at a power of two, row n of all columns would share the same few lines of
+ * the processor's first cache, and each write would push out another.
+ */
+
+/** Rows in a DuckDB vector. */
+export const VECTOR_SIZE = 2048;
+
+/** Bytes of one cell. */
+export type CellSize = 1 | 2 | 4 | 8 | 16;
+
+export interface CellColumn {
+  readonly sizeBytes: CellSize;
+  /** Only of a list, whose own cells have 16 bytes. */
+  readonly itemSizeBytes?: CellSize;
+}
+
+/** Where a column lies, in bytes from the start of the buffer. */
+export interface CellPlace {
+  readonly sizeBytes: CellSize;
+  readonly start: number;
+  readonly validityStart: number;
+  /** Cells, or items of a list. */
+  readonly capacity: number;
+  readonly items?: CellPlace;
+}
+
+const CACHE_LINE = 64;
+
+/**
+ * One memory for all layouts, which grows to the largest: a layout is in use only while a chunk is put
+ * together, and nobody else runs then.
+ */
+let memory = new ArrayBuffer(0);
+
+/** Cells and validity bits of the columns of one scan. */
+export class CellLayout {
+  readonly places: readonly CellPlace[];
+  readonly itemCapacity: number;
+  readonly buffer: ArrayBuffer;
+  readonly bytes: Uint8Array;
+  readonly words: Int32Array;
+  readonly doubles: Float64Array;
+  readonly view: DataView;
+  readonly #columns: readonly CellColumn[];
+
+  /** @param itemCapacity items that all rows of a chunk may have in one list column; a multiple of 64 */
+  constructor(columns: readonly CellColumn[], itemCapacity = 2 * VECTOR_SIZE) {
+    let end = 0;
+    const place = (sizeBytes: CellSize, capacity: number): CellPlace => {
+      const start = end;
+      const validityStart = start + sizeBytes * capacity + CACHE_LINE;
+      end = validityStart + capacity / 8 + 2 * CACHE_LINE;
+      return { sizeBytes, start, validityStart, capacity };
+    };
+    this.places = columns.map(({ sizeBytes, itemSizeBytes }) => ({
+      ...place(sizeBytes, VECTOR_SIZE),
+      ...(itemSizeBytes === undefined ? {} : { items: place(itemSizeBytes, itemCapacity) }),
+    }));
+    this.#columns = columns;
+    this.itemCapacity = itemCapacity;
+    if (memory.byteLength < end) memory = new ArrayBuffer(end);
+    this.buffer = memory;
+    this.bytes = new Uint8Array(this.buffer);
+    this.words = new Int32Array(this.buffer);
+    this.doubles = new Float64Array(this.buffer);
+    this.view = new DataView(this.buffer);
+  }
+
+  /** The same columns with room for twice as many items. */
+  withMoreItems(): CellLayout {
+    return new CellLayout(this.#columns, 2 * this.itemCapacity);
+  }
+
+  /** Makes every cell valid: decoding clears the bits of nulls and leaves the others alone. */
+  resetValidity(): void {
+    for (const { validityStart, capacity, items } of this.places) {
+      this.bytes.fill(0xff, validityStart, validityStart + capacity / 8);
+      if (items === undefined) continue;
+      this.bytes.fill(0xff, items.validityStart, items.validityStart + items.capacity / 8);
+    }
+  }
+
+  /** Whether any of the first `count` cells is null. */
+  hasNulls({ validityStart }: CellPlace, count: number): boolean {
+    const whole = validityStart + (count >> 3);
+    for (let at = validityStart; at < whole; at++) if (this.bytes[at] !== 0xff) return true;
+    const rest = (1 << (count & 7)) - 1;
+    return ((this.bytes[whole] as number) & rest) !== rest;
+  }
+
+  /** Makes the cells from `from` to before `to` null; of a list, each row from the first on must be set. */
+  setNulls({ start, validityStart, items }: CellPlace, from: number, to: number): void {
+    for (let row = from; row < to; row++) {
+      const at = validityStart + (row >> 3);
+      this.bytes[at] = (this.bytes[at] as number) & ~(1 << (row & 7));
+      if (items === undefined) continue;
+      const entry = start / 4 + row * 4;
+      this.words.fill(0, entry, entry + 4);
+      this.words[entry] = this.countItems(start, row);
+    }
+  }
+
+  /** How many items the first `rows` rows of a list have; its cells begin at `start`. */
+  countItems(start: number, rows: number): number {
+    if (rows === 0) return 0;
+    const entry = start / 4 + (rows - 1) * 4;
+    return (this.words[entry] as number) + (this.words[entry + 2] as number);
+  }
+}

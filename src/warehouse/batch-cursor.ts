@@ -1,0 +1,223 @@
+/**
+ * One pass over a batch, chunk by chunk: the fast way as long as it goes, the exact way where it must.
+ *
+ * The compiled decoder fills a chunk from as many objects as it takes. A record with a value that its
+ * column cannot hold ends the chunk; that record goes through avsc and the converters, which know how to
+ * rescue it, and if the next one is no better, twice as many. Objects of shapes that are not compiled go
+ * that way from end to end.
+ *
+ * Several threads of DuckDB may take turns: all of this runs on the one JavaScript thread. What belongs to
+ * the thread that asks is only the arena, in which lie the texts of the chunk that it gets.
+ */
+
+import type { DuckDBDataChunk } from '@duckdb/node-api';
+import type { RecordType } from '../avro/avro-schema.ts';
+import { CellDecoder, OUTCOME } from '../avro/cell-decoder.ts';
+import { CellLayout, VECTOR_SIZE } from '../avro/cell-layout.ts';
+import { compileProgram, type FieldUse } from '../avro/cell-program.ts';
+import { type CellPrograms, CellReader } from '../avro/cell-reader.ts';
+import type { BatchSource, ScanObject } from './batch-source.ts';
+import { type CellArena, writeCells } from './cell-chunk.ts';
+import { cellColumnOf, storageOf } from './column-storage.ts';
+import { ConvertedRows } from './converted-rows.ts';
+import { OBJECT_ID_COLUMN, RESCUED_COLUMN, ROW_COLUMN } from './event-tables.ts';
+
+/** How the records of one schema come into the asked columns. */
+interface SchemaPlan {
+  /** Undefined: by way of avsc. */
+  readonly programs: CellPrograms | undefined;
+  /** Asked columns, by their place among them, that the schema has no field for. */
+  readonly absent: readonly number[];
+}
+
+/** The object in hand. */
+interface OpenObject {
+  readonly object: ScanObject;
+  readonly plan: SchemaPlan;
+  readonly cells: CellReader | undefined;
+  converted: ConvertedRows | undefined;
+  /** Next record, where there are no cells to tell. */
+  nextRecord: number;
+}
+
+export class BatchCursor {
+  readonly #source: BatchSource;
+  readonly #asked: readonly number[];
+  readonly #rescues: boolean;
+  readonly #plans = new Map<string, SchemaPlan>();
+  readonly #decoder = new CellDecoder();
+  #layout: CellLayout | undefined;
+  #index = -1;
+  #open: OpenObject | undefined;
+  /** Records that go the exact way at the next misfit. */
+  #misfitRun = 1;
+
+  /** @param asked indexes into the source's columns, in the order of the chunk's */
+  constructor(source: BatchSource, asked: readonly number[]) {
+    this.#source = source;
+    this.#asked = asked;
+    // A pass over keys alone looks at a few columns and does not judge the others.
+    this.#rescues = !asked.some((index) => source.columns[index]?.name === ROW_COLUMN);
+    const columns = asked.map((index) => cellColumnOf(this.#column(index).type));
+    if (!columns.includes(undefined)) {
+      this.#layout = new CellLayout(columns.filter((column) => column !== undefined));
+    }
+  }
+
+  /** Writes the next rows, up to a vector of them; none means the end. */
+  fill(output: DuckDBDataChunk, arena: CellArena): void {
+    // Its thread has used up the chunk that it got before.
+    arena.clear();
+    output.rowCount = 0;
+    this.#open?.cells?.beginChunk();
+    try {
+      while (output.rowCount === 0 && !this.#source.needsRescued) {
+        this.#open ??= this.#openNext();
+        if (this.#open === undefined) return;
+        if (this.#open.cells === undefined) this.#fillConverted(output, this.#open, VECTOR_SIZE);
+        else this.#fillCells(output, arena);
+      }
+    } catch (error) {
+      const object = this.#source.objects[this.#index];
+      this.#source.failure ??= { objectId: object?.objectId ?? 0, error };
+      throw error;
+    }
+  }
+
+  #column(index: number) {
+    return this.#source.columns[index] as BatchSource['columns'][number];
+  }
+
+  #openNext(): OpenObject | undefined {
+    this.#index += 1;
+    const object = this.#source.objects[this.#index];
+    if (object === undefined) return undefined;
+    const { container, skippedRows } = object;
+    const plan = this.#planSchema(container.schema.fingerprint, container.schema.type);
+    const hasRow = this.#asked.some((index) => this.#column(index).name === ROW_COLUMN);
+    // Numbers of rows are counted on, which leaving some out would upset.
+    const isCounted = hasRow && skippedRows !== undefined;
+    const cells =
+      plan.programs && !isCounted
+        ? new CellReader(
+            container,
+            plan.programs,
+            this.#decoder,
+            [...(skippedRows ?? [])].sort((a, b) => a - b),
+          )
+        : undefined;
+    return { object, plan, cells, converted: undefined, nextRecord: 0 };
+  }
+
+  #planSchema(fingerprint: string, type: RecordType): SchemaPlan {
+    const known = this.#plans.get(fingerprint);
+    if (known !== undefined) return known;
+    const { table } = this.#source;
+    const absent = this.#asked.flatMap((index, at) => {
+      const column = table.columns[index];
+      const isOwn = column === undefined && this.#column(index).name !== RESCUED_COLUMN;
+      const field = type.fields.find((one) => one.name === column?.field);
+      return isOwn || (field !== undefined && field.type.kind !== 'null') ? [] : [at];
+    });
+    const plan = { programs: this.#compile(type), absent };
+    this.#plans.set(fingerprint, plan);
+    return plan;
+  }
+
+  #compile(type: RecordType): CellPrograms | undefined {
+    const layout = this.#layout;
+    if (layout === undefined) return undefined;
+    const { columns } = this.#source.table;
+    const uses: FieldUse[] = [];
+    for (const field of type.fields) {
+      const index = columns.findIndex((column) => column.field === field.name);
+      const at = index < 0 ? -1 : this.#asked.indexOf(index);
+      const column = columns[index];
+      if (column !== undefined && at >= 0 && field.type.kind !== 'null') {
+        const storage = storageOf(field, column.type);
+        if (storage === undefined) return undefined;
+        uses.push({ column: at, storage });
+      } else {
+        uses.push(column === undefined && this.#rescues ? 'expect null' : 'pass over');
+      }
+    }
+    const program = compileProgram(type, uses, layout);
+    const checks = type.fields.map((): FieldUse => 'check');
+    const skipProgram = compileProgram(type, checks, layout);
+    return program && skipProgram && { program, skipProgram };
+  }
+
+  /** As many rows as can be had without avsc, from this object and the next ones. */
+  #fillCells(output: DuckDBDataChunk, arena: CellArena): void {
+    const layout = this.#layout as CellLayout;
+    layout.resetValidity();
+    let rows = 0;
+    let outcome: number = OUTCOME.done;
+    while (rows < VECTOR_SIZE && outcome === OUTCOME.done) {
+      this.#open ??= this.#openNext();
+      const { cells } = this.#open ?? {};
+      if (this.#open === undefined || cells === undefined) break;
+      const firstRecord = cells.nextRecord ?? 0;
+      const read = cells.read(arena, rows, VECTOR_SIZE);
+      outcome = read.outcome;
+      this.#fillOwnColumns(layout, this.#open, firstRecord, rows, read.row);
+      rows = read.row;
+      if (cells.nextRecord === undefined) this.#open = undefined;
+    }
+    if (rows > 0) {
+      writeCells(output, layout, rows);
+      this.#misfitRun = outcome === OUTCOME.misfit && rows < VECTOR_SIZE / 32 ? this.#misfitRun : 1;
+    } else if (outcome === OUTCOME.misfit && this.#open !== undefined) {
+      this.#fillConverted(output, this.#open, this.#misfitRun);
+      this.#misfitRun = Math.min(2 * this.#misfitRun, VECTOR_SIZE);
+    } else if (outcome === OUTCOME.itemsFull) {
+      this.#makeRoomForItems();
+    }
+  }
+
+  /** One record alone has more items than there is room for. */
+  #makeRoomForItems(): void {
+    this.#layout = this.#layout?.withMoreItems();
+    this.#plans.clear();
+    const { object, cells } = this.#open as OpenObject;
+    const { schema } = object.container;
+    const { programs } = this.#planSchema(schema.fingerprint, schema.type);
+    if (cells && programs) cells.programs = programs;
+  }
+
+  #fillConverted(output: DuckDBDataChunk, open: OpenObject, limit: number): void {
+    open.converted ??= new ConvertedRows(this.#source, this.#asked, open.object, this.#rescues);
+    const { converted, cells } = open;
+    if (cells !== undefined) {
+      converted.position = cells.position;
+      open.nextRecord = cells.nextRecord ?? 0;
+    }
+    const read = converted.fill(output, open.nextRecord, limit);
+    open.nextRecord += read;
+    if (cells !== undefined) cells.position = converted.position;
+    const isLast = cells === undefined ? read === 0 : cells.nextRecord === undefined;
+    if (isLast) this.#open = undefined;
+  }
+
+  /** What no field has: nulls for the columns that the schema lacks, the object and the record's number. */
+  #fillOwnColumns(
+    layout: CellLayout,
+    { object, plan }: OpenObject,
+    firstRecord: number,
+    from: number,
+    to: number,
+  ): void {
+    for (const at of plan.absent) layout.setNulls(layout.places[at] as never, from, to);
+    for (const [at, index] of this.#asked.entries()) {
+      if (index < this.#source.table.columns.length) continue;
+      const { name } = this.#column(index);
+      const { start } = layout.places[at] as { readonly start: number };
+      for (let row = from; row < to; row++) {
+        if (name === ROW_COLUMN) layout.words[start / 4 + row] = firstRecord + row - from;
+        if (name !== OBJECT_ID_COLUMN) continue;
+        layout.words[start / 4 + row * 2] = object.objectId | 0;
+        layout.words[start / 4 + row * 2 + 1] = Math.floor(object.objectId / 2 ** 32);
+      }
+    }
+  }
+}
