@@ -1,8 +1,8 @@
 /**
  * Objects that wait in the ledger → downloaded, opened, loaded in batches, in the ledger's order.
  *
- * While one group of objects is decoded and loaded, the next one is downloaded. Two groups' bytes and one
- * batch's decompressed blocks are in memory, never more. After the signal fires, the objects in hand are
+ * While one group of objects is decoded and loaded, the next one is downloaded. One batch's decompressed
+ * blocks and two groups' bytes are in memory, never more. After the signal fires, the objects in hand are
  * loaded and committed and no new ones are begun.
  *
  * What goes wrong with one object is written down and the rest goes on. What would go wrong with every
@@ -43,6 +43,9 @@ export interface LoadPendingInput {
   readonly onProgress: (totalObjects: number) => void;
 }
 
+/** Downloads run ahead of loading by this part of a batch, or by one object. */
+const AHEAD_SHARE = 4;
+
 /** Event types of Currents as the header spells them: `dataexport.S3.inner.users.messages.email.Open`. */
 const INNER_NAME = /^dataexport\.(?:[^.]+\.)*?inner\.(.+)$/;
 
@@ -75,7 +78,7 @@ async function loadRound(
 ): Promise<void> {
   const { config, store, signal } = input;
   input.onProgress(total);
-  const groups = planGroups(round, config.load.batchBytes / 2);
+  const groups = planGroups(round, config.load.batchBytes / AHEAD_SHARE);
   // Its own signal: when loading fails, the download that runs ahead is of no use.
   const downloads = new AbortController();
   const batch = new Batch(input, total);
@@ -150,6 +153,8 @@ class Batch {
       logger.warn({ key, code: error.code, reason: error.message }, 'object quarantined');
       return;
     }
+    if (this.#bytes + opened.container.uncompressedBytes > config.load.batchBytes)
+      await this.flush();
     this.#objects.push(opened);
     this.#rows += opened.container.recordCount;
     this.#bytes += opened.container.uncompressedBytes;

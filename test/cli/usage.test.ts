@@ -164,7 +164,7 @@ describe('init', () => {
     expect(parse(uncommented)).toMatchObject({
       source: { lookback: '48h', concurrency: 8 },
       schemaChanges: 'evolve',
-      load: { batchRows: 122_880 },
+      load: { batchRows: 300_000 },
     });
     const schema = JSON.parse((await run('init --json-schema')).stdout) as {
       properties: { source: { properties: object } };

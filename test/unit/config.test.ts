@@ -55,9 +55,9 @@ describe('values', () => {
       watch: { everyMs: 60_000 },
       limits: { maxBlockBytes: 64_000_000, maxUncompressedBytes: 512_000_000 },
       load: {
-        batchRows: 122_880,
-        batchBytes: 128_000_000,
-        memoryLimitBytes: 512_000_000,
+        batchRows: 300_000,
+        batchBytes: 192_000_000,
+        memoryLimitBytes: 192_000_000,
         threads: undefined,
       },
       logLevel: 'info',
