@@ -1,0 +1,193 @@
+/**
+ * Hypotheses: the compiled decoder refuses exactly the blocks that block-checker.ts refuses, and no cell
+ * points at a byte that it was not lent.
+ */
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseAvroSchema } from '../../../src/avro/avro-schema.ts';
+import { CellDecoder, OUTCOME } from '../../../src/avro/cell-decoder.ts';
+import { CellReader } from '../../../src/avro/cell-reader.ts';
+import { createColumnReader } from '../../../src/avro/record-decoder.ts';
+import { coveredFields, formatCovered, writeRecords } from '../../support/covered-data.ts';
+import {
+  containerOfBlocks,
+  isRefused,
+  isSound,
+  LentMemory,
+  planCells,
+  readTexts,
+} from '../../support/lent-memory.ts';
+import { createRandom } from '../../support/seeded-random.ts';
+
+const SMALL = { misfits: true, maxTextBytes: 40 };
+
+/** Addresses at which 32 bits are about to end, or have their highest bit set, or none. */
+const ADDRESSES = [0n, 2n ** 31n - 7n, 2n ** 32n - 5n, 2n ** 47n - 2n ** 20n, 0x7f00_ffff_fff0n];
+
+function fewRecords(maxFields: number, maxRecords: number) {
+  return fc
+    .tuple(coveredFields(maxFields), fc.nat(maxRecords - 1), fc.integer())
+    .map(([fields, count, seed]) => {
+      const schema = parseAvroSchema(formatCovered(fields));
+      const random = createRandom(seed);
+      return {
+        schema,
+        count: count + 1,
+        bytes: writeRecords(schema.type, count + 1, random, SMALL),
+      };
+    });
+}
+
+describe('the compiled decoder', () => {
+  it.each([
+    ['one changed bit', [1, 2, 4, 8, 16, 32, 64, 128], 30],
+    ['one changed byte', Array.from({ length: 255 }, (_, index) => index + 1), 3],
+  ])('refuses a block with %s exactly when the block checker does', (_, masks, numRuns) => {
+    fc.assert(
+      fc.property(fewRecords(4, 2), ({ schema, count, bytes }) => {
+        const plan = planCells(schema);
+        const changed = Buffer.from(bytes);
+        const verdicts: string[] = [];
+        for (let at = 0; at < bytes.length; at++) {
+          for (const mask of masks) {
+            changed[at] = (bytes[at] as number) ^ mask;
+            const container = containerOfBlocks(schema, [{ count, bytes: changed }]);
+            if (isRefused(plan, container) === isSound(container)) verdicts.push(`${at}^${mask}`);
+          }
+          changed[at] = bytes[at] as number;
+        }
+        expect(verdicts).toEqual([]);
+      }),
+      { numRuns },
+    );
+  });
+
+  it('refuses a block that was cut short or goes on, exactly when the block checker does', () => {
+    fc.assert(
+      fc.property(fewRecords(8, 4), fc.nat(255), ({ schema, count, bytes }, extra) => {
+        const plan = planCells(schema);
+        const verdicts: number[] = [];
+        const longer = Buffer.concat([bytes, Buffer.from([extra])]);
+        for (let length = 0; length <= longer.length; length++) {
+          const part = longer.subarray(0, length);
+          const container = containerOfBlocks(schema, [{ count, bytes: part }]);
+          if (isRefused(plan, container) === isSound(container)) verdicts.push(length);
+        }
+        expect(verdicts).toEqual([]);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('refuses random bytes exactly when the block checker does', () => {
+    const garbage = fc.array(fc.oneof(fc.nat(255), fc.constantFrom(0, 1, 2, 3, 0x80, 0x81, 0xff)), {
+      maxLength: 60,
+    });
+    fc.assert(
+      fc.property(coveredFields(3), fc.nat(3), garbage, (fields, count, bytes) => {
+        const schema = parseAvroSchema(formatCovered(fields));
+        const container = containerOfBlocks(schema, [{ count, bytes: Buffer.from(bytes) }]);
+        expect(isRefused(planCells(schema), container)).toBe(!isSound(container));
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it('points at lent bytes only, and at the right ones, wherever they lie', () => {
+    const blocks = fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(
+        coveredFields(),
+        blocks,
+        fc.integer(),
+        fc.constantFrom(...ADDRESSES),
+        fc.integer({ min: 1, max: 100 }),
+        (fields, counts, seed, address, limit) => {
+          const schema = parseAvroSchema(formatCovered(fields));
+          const random = createRandom(seed);
+          const options = { misfits: false, maxTextBytes: 9_000 };
+          const container = containerOfBlocks(
+            schema,
+            counts.map((count) => ({
+              count,
+              bytes: writeRecords(schema.type, count, random, options),
+            })),
+          );
+          const plan = planCells(schema);
+          const reader = new CellReader(container, plan.programs, new CellDecoder(), []);
+          const oracle = createColumnReader(container, plan.textFields);
+          const memory = new LentMemory(address);
+          for (;;) {
+            memory.clear();
+            reader.beginChunk();
+            plan.layout.resetValidity();
+            const { outcome, row } = reader.read(memory, 0, limit);
+            expect(outcome).toBe(OUTCOME.done);
+            if (row === 0) break;
+            const expected: unknown[][] = plan.textFields.map(() => []);
+            oracle.read(expected, 0, row);
+            expect(readTexts(plan, memory, row)).toEqual(expected);
+          }
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  it('never points beyond the end that it was given', () => {
+    fc.assert(
+      fc.property(fewRecords(6, 3), ({ schema, count, bytes }) => {
+        const plan = planCells(schema);
+        const { program } = plan.programs;
+        const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+        const block = { bytes, view };
+        const decoder = new CellDecoder();
+        for (let end = 0; end <= bytes.length; end++) {
+          const memory = new LentMemory(2n ** 32n - BigInt(end));
+          const symbols = memory.hold(program.symbolBytes);
+          const address = memory.hold(bytes.subarray(0, end));
+          plan.layout.resetValidity();
+          decoder.pos = 0;
+          decoder.row = 0;
+          const outcome = decoder.decode(program, block, end, count, address, symbols);
+          if (outcome === OUTCOME.misfit) continue;
+          expect(outcome).toBe(end === bytes.length ? OUTCOME.done : OUTCOME.outOfBytes);
+          expect(decoder.pos).toBeLessThanOrEqual(end);
+          readTexts(plan, memory, decoder.row);
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('points at lent bytes only when the block is damaged', () => {
+    fc.assert(
+      fc.property(
+        fewRecords(6, 4),
+        fc.infiniteStream(fc.nat()),
+        ({ schema, count, bytes }, chance) => {
+          const plan = planCells(schema);
+          const { program } = plan.programs;
+          const decoder = new CellDecoder();
+          for (let change = 0; change < 50; change++) {
+            const changed = Buffer.from(bytes);
+            const at = chance.next().value % Math.max(1, bytes.length);
+            if (bytes.length > 0) changed[at] = chance.next().value & 0xff;
+            const view = new DataView(changed.buffer, changed.byteOffset, changed.length);
+            const memory = new LentMemory(2n ** 31n - 3n);
+            const symbols = memory.hold(program.symbolBytes);
+            const address = memory.hold(changed);
+            plan.layout.resetValidity();
+            decoder.pos = 0;
+            decoder.row = 0;
+            const block = { bytes: changed, view };
+            decoder.decode(program, block, changed.length, count, address, symbols);
+            expect(() => readTexts(plan, memory, decoder.row)).not.toThrow();
+          }
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+});
