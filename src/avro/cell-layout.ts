@@ -97,14 +97,13 @@ export class CellLayout {
   }
 
   /** Makes the cells from `from` to before `to` null; of a list, each row from the first on must be set. */
-  setNulls({ start, validityStart, items }: CellPlace, from: number, to: number): void {
+  setNulls({ sizeBytes, start, validityStart, items }: CellPlace, from: number, to: number): void {
+    // No address of an earlier chunk stays in them.
+    if (sizeBytes === 16) this.bytes.fill(0, start + from * 16, start + to * 16);
     for (let row = from; row < to; row++) {
       const at = validityStart + (row >> 3);
       this.bytes[at] = (this.bytes[at] as number) & ~(1 << (row & 7));
-      if (items === undefined) continue;
-      const entry = start / 4 + row * 4;
-      this.words.fill(0, entry, entry + 4);
-      this.words[entry] = this.countItems(start, row);
+      if (items !== undefined) this.words[start / 4 + row * 4] = this.countItems(start, row);
     }
   }
 
