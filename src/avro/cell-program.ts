@@ -164,8 +164,8 @@ export function compileProgram(
   layout: CellLayout,
 ): CellProgram | undefined {
   // Values without bytes are counted by block-checker.ts; a program trusts in bytes to bound its work.
-  const nulls = root.fields.filter((field) => field.type.kind === 'null').length;
-  if (root.fields.length > 8 * (root.fields.length - nulls)) return undefined;
+  const withBytes = root.fields.filter((field) => getMinimumBytes(field.type) > 0).length;
+  if (root.fields.length > 8 * withBytes) return undefined;
   try {
     return new Compiler(layout).compile(root, uses);
   } catch (error) {
