@@ -150,23 +150,23 @@ export class CellDecoder {
     const { words, doubles, bytes: cells } = layout;
     const bytes = this.#bytes;
     const view = this.#view;
-    const end = this.#end;
-    const low = this.#low;
-    const high = this.#high;
-    const lastInline = this.#lastInline;
+    const end = this.#end | 0;
+    const low = this.#low | 0;
+    const high = this.#high | 0;
+    const lastInline = this.#lastInline | 0;
     const firstBytes = FIRST_BYTES;
     const notAscii = 0x80808080 | 0;
     const isRecord = from === 0;
-    let pos = start;
-    for (let row = firstRow, lastRow = firstRow + count; row < lastRow; row++) {
-      for (let step = from; step < to; step += 8) {
+    let pos = start | 0;
+    for (let row = firstRow | 0, lastRow = (firstRow + count) | 0; row < lastRow; row++) {
+      for (let step = from | 0; step < to; step += 8) {
         const code = steps[step] as number;
         if (code > 0x1f) {
           if (pos >= end) return OUTCOME.outOfBytes;
           let branch = bytes[pos] as number;
           if (branch < 0x80) pos++;
           else {
-            pos = this.#readLong(pos);
+            pos = this.#readLong(pos) | 0;
             if (pos < 0) return pos;
             branch = this.#longHigh === 0 && this.#longLow >>> 0 < 2 ? this.#longLow * 2 : -1;
           }
@@ -185,16 +185,16 @@ export class CellDecoder {
             if (pos >= end) return OUTCOME.outOfBytes;
             let length = bytes[pos++] as number;
             if (length >= 0x80) {
-              pos = this.#readLength(pos - 1);
+              pos = this.#readLength(pos - 1) | 0;
               if (pos < 0) return pos;
-              length = this.#longLow;
+              length = this.#longLow | 0;
             } else {
               // Zigzag: odd is negative.
               if ((length & 1) !== 0) return OUTCOME.defect;
               length >>>= 1;
             }
             if (length > end - pos) return OUTCOME.outOfBytes;
-            const at = (steps[step + 1] as number) + row * 4;
+            const at = ((steps[step + 1] as number) + (row << 2)) | 0;
             const seen = storeSpan(words, view, at, pos, length, low, high, lastInline, firstBytes);
             if ((seen & notAscii) !== 0 && !isUtf8(bytes.subarray(pos, pos + length))) {
               return OUTCOME.defect;
@@ -207,9 +207,9 @@ export class CellDecoder {
             if (pos >= end) return OUTCOME.outOfBytes;
             let length = bytes[pos++] as number;
             if (length >= 0x80) {
-              pos = this.#readLength(pos - 1);
+              pos = this.#readLength(pos - 1) | 0;
               if (pos < 0) return pos;
-              length = this.#longLow;
+              length = this.#longLow | 0;
             } else {
               if ((length & 1) !== 0) return OUTCOME.defect;
               length >>>= 1;
@@ -224,9 +224,9 @@ export class CellDecoder {
           case 16: // storedBytes
           case 20: {
             // passText
-            pos = this.#readLength(pos);
+            pos = this.#readLength(pos) | 0;
             if (pos < 0) return pos;
-            const length = this.#longLow;
+            const length = this.#longLow | 0;
             if (length > end - pos) return OUTCOME.outOfBytes;
             const outcome = this.#storeSpanAs(code & 0x1f, step, row, pos, length);
             if (outcome !== OUTCOME.done) return outcome;
@@ -259,7 +259,7 @@ export class CellDecoder {
           case 4: // scaledLong
           case 10: // longAsDouble
           case 22: // passLong
-            pos = this.#readLong(pos);
+            pos = this.#readLong(pos) | 0;
             if (pos < 0) return pos;
             if (!this.#storeLong(code & 0x1f, step, row)) return OUTCOME.misfit;
             break;
@@ -296,7 +296,7 @@ export class CellDecoder {
             // fixed
             const size = steps[step + 5] as number;
             if (size > end - pos) return OUTCOME.outOfBytes;
-            const at = (steps[step + 1] as number) + row * 4;
+            const at = ((steps[step + 1] as number) + (row << 2)) | 0;
             storeSpan(words, view, at, pos, size, low, high, lastInline, firstBytes);
             pos += size;
             break;
@@ -319,14 +319,14 @@ export class CellDecoder {
 
           case 12: // symbol
           case 26: // passSymbol
-            pos = this.#readLong(pos);
+            pos = this.#readLong(pos) | 0;
             if (pos < 0) return pos;
             if (!this.#storeSymbol(code & 0x1f, step, row)) return OUTCOME.defect;
             break;
 
           case 18: // list
           case 27: // passList
-            pos = this.#decodeItems(step, row, pos);
+            pos = this.#decodeItems(step, row, pos) | 0;
             if (pos < 0) return pos;
             break;
 
@@ -610,7 +610,15 @@ function storeSpan(
     words[at + 2] = (low + pos) | 0;
     words[at + 3] = high;
     const last = pos + length - 4;
-    for (let i = pos + 4; i < last; i += 4) seen |= view.getInt32(i, true);
+    let i = pos + 4;
+    for (; i < last - 12; i += 16) {
+      seen |=
+        view.getInt32(i, true) |
+        view.getInt32(i + 4, true) |
+        view.getInt32(i + 8, true) |
+        view.getInt32(i + 12, true);
+    }
+    for (; i < last; i += 4) seen |= view.getInt32(i, true);
     return seen | view.getInt32(last, true);
   }
   if (pos > lastInline) return storeLastSpan(words, view, at, pos, length);
