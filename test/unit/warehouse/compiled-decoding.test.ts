@@ -7,7 +7,7 @@ import { listEventTypes, listKnownSchemas } from '../../../src/avro/schema-regis
 import type { ScanObject } from '../../../src/warehouse/batch-source.ts';
 import { formatContainer } from '../../support/avro-bytes.ts';
 import { ROOMY } from '../../support/avro-read.ts';
-import { BothWays, planFor } from '../../support/both-ways.ts';
+import { BothWays } from '../../support/both-ways.ts';
 import {
   below,
   type CoveredField,
@@ -19,6 +19,7 @@ import {
   widening,
   writeRecords,
 } from '../../support/covered-data.ts';
+import { planFor } from '../../support/exact-scan.ts';
 import { createRandom, shuffle } from '../../support/seeded-random.ts';
 
 let both: BothWays;
