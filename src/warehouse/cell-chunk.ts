@@ -17,7 +17,8 @@
  * - Address arithmetic is 32 bits at a time. So what is held must not lie across a multiple of 4 GiB; if it
  *   does, it is given once more, to another place.
  *
- * Memory checkers run over this: test/e2e/memory-safety.ts.
+ * A guard runs over this that ends the process at the first byte too far or too late: forbidden pages around
+ * every allocation of DuckDB's and around all that is held (test/e2e/memory-safety.ts).
  */
 
 import { BLOB, DuckDBDataChunk } from '@duckdb/node-api';
