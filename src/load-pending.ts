@@ -46,6 +46,12 @@ export interface LoadPendingInput {
 /** Downloads run ahead of loading by this part of a batch, or by one object. */
 const AHEAD_SHARE = 4;
 
+/**
+ * Tables that one transaction writes to. DuckDB keeps some megabytes for each until the commit, which count
+ * in `load.memoryLimit` and cannot go to disk.
+ */
+const MAX_BATCH_TYPES = 32;
+
 /** Event types of Currents as the header spells them: `dataexport.S3.inner.users.messages.email.Open`. */
 const INNER_NAME = /^dataexport\.(?:[^.]+\.)*?inner\.(.+)$/;
 
@@ -119,6 +125,7 @@ class Batch {
   readonly #input: LoadPendingInput;
   readonly #total: number;
   #objects: OpenedObject[] = [];
+  readonly #eventTypes = new Set<string>();
   #rows = 0;
   #bytes = 0;
 
@@ -153,8 +160,12 @@ class Batch {
       logger.warn({ key, code: error.code, reason: error.message }, 'object quarantined');
       return;
     }
-    if (this.#bytes + opened.container.uncompressedBytes > config.load.batchBytes)
+    const bytes = this.#bytes + opened.container.uncompressedBytes;
+    const isNewType = !this.#eventTypes.has(opened.eventType);
+    if (bytes > config.load.batchBytes || (isNewType && this.#eventTypes.size >= MAX_BATCH_TYPES)) {
       await this.flush();
+    }
+    this.#eventTypes.add(opened.eventType);
     this.#objects.push(opened);
     this.#rows += opened.container.recordCount;
     this.#bytes += opened.container.uncompressedBytes;
@@ -168,6 +179,7 @@ class Batch {
     if (this.#objects.length === 0) return;
     const objects = this.#objects;
     this.#objects = [];
+    this.#eventTypes.clear();
     this.#rows = 0;
     this.#bytes = 0;
     const { outcomes, changes } = await loader.load(objects);

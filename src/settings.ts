@@ -248,7 +248,7 @@ export const settingsSchema = z.strictObject({
         flag: '--batch-bytes',
         description: 'The same by decompressed size, which bounds the memory.',
       }),
-      memoryLimit: size('192MB', {
+      memoryLimit: size('256MB', {
         flag: '--memory-limit',
         description:
           "DuckDB's memory; the process needs about 400 MB on top. More does not make loading faster, but large queries.",

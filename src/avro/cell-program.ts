@@ -28,7 +28,7 @@ export type Storage =
   | { readonly kind: 'stored'; readonly sizeBytes: CellSize; readonly store: StoreCell }
   | { readonly kind: 'list'; readonly items: Storage };
 
-export interface Scaled {
+interface Scaled {
   readonly kind: 'scaled';
   readonly sizeBytes: 4 | 8;
   readonly factor: number;
@@ -36,7 +36,7 @@ export interface Scaled {
   readonly max: bigint;
 }
 
-export type AcceptsText = (bytes: Uint8Array, start: number, end: number) => boolean;
+type AcceptsText = (bytes: Uint8Array, start: number, end: number) => boolean;
 
 export type StoreCell = (
   bytes: Uint8Array,
@@ -72,15 +72,15 @@ export const AT_ARGUMENT = 4;
 /** Bytes that an item takes at least, of an array. */
 export const AT_MINIMUM = 5;
 /** Bytes of the value, of a fixed. */
-export const AT_SIZE = 5;
+const AT_SIZE = 5;
 /** Bytes of the cell, where a function writes it. */
 export const AT_CELL_SIZE = 6;
 
 /** Bits of a code beside the op, of a union: with one branch, or with null as the first or the second. */
 export const LAST_OP = 0x1f;
-export const NULL_FIRST = 0x20;
-export const NULL_SECOND = 0x40;
-export const ONLY_BRANCH = 0x80;
+const NULL_FIRST = 0x20;
+const NULL_SECOND = 0x40;
+const ONLY_BRANCH = 0x80;
 
 /**
  * A text cell of a null is cleared, so that no address of an earlier chunk is left in it. A list's entry
@@ -120,11 +120,8 @@ export const OP = {
   expectNull: 28,
 } as const;
 
-/** From here on nothing is stored. */
-export const FIRST_PASS_OP = OP.passText;
-
 /** Symbols of an enum, as texts that stand in one row of bytes. */
-export interface SymbolTable {
+interface SymbolTable {
   readonly count: number;
   /** Cells, four words each; those of long symbols hold an offset into `symbolBytes` until placed. */
   readonly cells: Int32Array;

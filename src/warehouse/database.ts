@@ -373,6 +373,15 @@ function translateStatementError(error: unknown, path: string): CurrentsError {
       message: 'cannot finish the query: interrupted',
     });
   }
+  if (text.startsWith('Out of Memory Error')) {
+    return new CurrentsError({
+      code: 'DATABASE_FAILED',
+      message: `cannot run SQL on ${path}: ${text.split('\n')[0]}`,
+      hint: 'give DuckDB more memory: --memory-limit 1GB (setting load.memoryLimit)',
+      context: { path },
+      cause: error,
+    });
+  }
   const quotesValue = VALUE_REFUSALS.test(text);
   return new CurrentsError({
     code: 'DATABASE_FAILED',

@@ -57,7 +57,7 @@ describe('values', () => {
       load: {
         batchRows: 300_000,
         batchBytes: 192_000_000,
-        memoryLimitBytes: 192_000_000,
+        memoryLimitBytes: 256_000_000,
         threads: undefined,
       },
       logLevel: 'info',

@@ -107,6 +107,18 @@ describe('an error', () => {
     });
   });
 
+  it('names the setting when the memory does not suffice', async () => {
+    const database = await Database.open({ path: ':memory:', memoryLimitBytes: 4_000_000 });
+    const error = await database
+      .run("set max_temp_directory_size = '0KB'; select list(i) from range(10_000_000) t(i)")
+      .catch((caught: unknown) => caught);
+    database.close();
+    expect(error).toMatchObject({
+      code: 'DATABASE_FAILED',
+      hint: expect.stringContaining('--memory-limit') as string,
+    });
+  });
+
   it('is INTERRUPTED for a statement that was stopped', async () => {
     const running = database.rows(
       'select sum(a.range * b.range) from range(10000000) a, range(1000000) b',
