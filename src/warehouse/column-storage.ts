@@ -14,11 +14,11 @@ import {
   DuckDBTypeId,
 } from '@duckdb/node-api';
 import type { AvroType, Field, LogicalType } from '../avro/avro-schema.ts';
-import { getNullableBranch } from '../avro/avro-type.ts';
 import type { CellColumn, CellSize } from '../avro/cell-layout.ts';
 import type { Storage, StoreCell } from '../avro/cell-program.ts';
 import {
   columnTypeOfField,
+  DAY_MICROS,
   formatColumnType,
   isJsonText,
   isTimeField,
@@ -27,6 +27,10 @@ import {
   MAX_NANOS,
   MIN_MICROS,
   MIN_NANOS,
+  parseDuration,
+  parseUnscaled,
+  parseUuidText,
+  withoutNull,
 } from './column-types.ts';
 import { acceptsJson } from './json-bytes.ts';
 
@@ -164,8 +168,6 @@ function storageOfLogical(
   }
 }
 
-const DAY_MICROS = 86_400_000_000n;
-
 function storageOfDecimal(
   { precision, scale }: Extract<LogicalType, { name: 'decimal' }>,
   column: DuckDBType,
@@ -173,10 +175,8 @@ function storageOfDecimal(
   if (formatColumnType(column) !== `DECIMAL(${precision},${scale})`) return undefined;
   const limit = 10n ** BigInt(precision);
   const sizeBytes = decimalSize(precision);
-  // Big-endian two's complement of any length, as the Avro specification has it.
   const store: StoreCell = (bytes, start, end, cells, at) => {
-    const hex = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('hex');
-    const unscaled = hex === '' ? 0n : BigInt.asIntN(hex.length * 4, BigInt(`0x${hex}`));
+    const unscaled = parseUnscaled(viewOf(bytes, start, end));
     if (unscaled >= limit || unscaled <= -limit) return false;
     if (sizeBytes === 2) cells.setInt16(at, Number(unscaled), true);
     else if (sizeBytes === 4) cells.setInt32(at, Number(unscaled), true);
@@ -197,19 +197,16 @@ function writeInteger(cells: DataView, at: number, value: bigint, sizeBytes: num
   if (sizeBytes === 16) cells.setBigInt64(at + 8, value >> 64n, true);
 }
 
-const UUID_TEXT = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i;
-
 const storeUuidText: StoreCell = (bytes, start, end, cells, at) => {
   if (end - start > 36) return false;
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
-  if (!UUID_TEXT.test(text)) return false;
-  writeUuid(cells, at, text.replaceAll('-', ''));
-  return true;
+  const digits = parseUuidText(viewOf(bytes, start, end).toString('latin1'));
+  if (digits !== undefined) writeUuid(cells, at, digits);
+  return digits !== undefined;
 };
 
 const storeUuidBytes: StoreCell = (bytes, start, end, cells, at) => {
   if (end - start !== 16) return false;
-  writeUuid(cells, at, Buffer.from(bytes.buffer, bytes.byteOffset + start, 16).toString('hex'));
+  writeUuid(cells, at, viewOf(bytes, start, end).toString('hex'));
   return true;
 };
 
@@ -218,19 +215,16 @@ function writeUuid(cells: DataView, at: number, hex: string): void {
   cells.setBigUint64(at + 8, BigInt(`0x${hex.slice(0, 16)}`) ^ (1n << 63n), true);
 }
 
-/** Three little-endian unsigned 32-bit numbers: months, days, milliseconds. */
 const storeInterval: StoreCell = (bytes, start, end, cells, at) => {
-  const value = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
-  const months = value.readUInt32LE(0);
-  const days = value.readUInt32LE(4);
-  if (months > 0x7fffffff || days > 0x7fffffff) return false;
-  cells.setInt32(at, months, true);
-  cells.setInt32(at + 4, days, true);
-  cells.setBigInt64(at + 8, BigInt(value.readUInt32LE(8)) * 1000n, true);
+  const duration = parseDuration(viewOf(bytes, start, end));
+  if (duration === undefined) return false;
+  cells.setInt32(at, duration.months, true);
+  cells.setInt32(at + 4, duration.days, true);
+  cells.setBigInt64(at + 8, duration.micros, true);
   return true;
 };
 
-/** T of a nullable, and any other type as it is. */
-function withoutNull(type: AvroType): AvroType | undefined {
-  return type.kind === 'union' ? getNullableBranch(type) : type;
+/** The same bytes as a Buffer, not copied. */
+function viewOf(bytes: Uint8Array, start: number, end: number): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
 }

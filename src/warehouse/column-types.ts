@@ -79,6 +79,9 @@ export const MIN_NANOS = -9_223_286_400_000_000_000n;
 /** DuckDB's dates run from 5877642-06-25 (BC) to 5881580-07-10; the days beyond mean infinity. */
 export const MAX_DAYS = 2 ** 31 - 2;
 
+/** A day in microseconds: times end before it. */
+export const DAY_MICROS = 86_400_000_000n;
+
 /** Decimals of more digits stay bytes: as text they would cost seconds a value, and nobody counts like that. */
 const MAX_DECIMAL_DIGITS = 1_000;
 
@@ -103,7 +106,7 @@ export function isTimeField(name: string, type: AvroType): boolean {
 }
 
 /** T of `["null", T]`, undefined of null alone, and any other type as it is. */
-function withoutNull(type: AvroType): AvroType | undefined {
+export function withoutNull(type: AvroType): AvroType | undefined {
   if (type.kind === 'null') return undefined;
   if (type.kind !== 'union') return type;
   const rest = type.branches.filter((branch) => branch.kind !== 'null');
@@ -494,10 +497,15 @@ function microsToInstant(micros: bigint): DuckDBValue | typeof MISFIT {
 }
 
 function microsToTime(micros: bigint): DuckDBValue | typeof MISFIT {
-  return micros >= 0n && micros < 86_400_000_000n ? timeValue(micros) : MISFIT;
+  return micros >= 0n && micros < DAY_MICROS ? timeValue(micros) : MISFIT;
 }
 
 /** Big-endian two's complement of any length, as the Avro specification has decimals. */
+export function parseUnscaled(bytes: Buffer): bigint {
+  if (bytes.length === 0) return 0n;
+  return BigInt.asIntN(bytes.length * 8, BigInt(`0x${bytes.toString('hex')}`));
+}
+
 function decimalConverter(
   logical: Extract<LogicalType, { name: 'decimal' }>,
   column: DuckDBType,
@@ -506,11 +514,7 @@ function decimalConverter(
   if (precision > MAX_DECIMAL_DIGITS) return (value) => blobValue(value as Buffer);
   const limit = 10n ** BigInt(precision);
   return (value) => {
-    const bytes = value as Buffer;
-    const unscaled =
-      bytes.length === 0
-        ? 0n
-        : BigInt.asIntN(bytes.length * 8, BigInt(`0x${bytes.toString('hex')}`));
+    const unscaled = parseUnscaled(value as Buffer);
     if (unscaled >= limit || unscaled <= -limit) return MISFIT;
     return column.typeId === DuckDBTypeId.DECIMAL
       ? decimalValue(unscaled, precision, scale)
@@ -527,9 +531,14 @@ function formatDecimal(unscaled: bigint, scale: number): string {
 
 const UUID_TEXT = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i;
 
+/** The 32 digits of a UUID, or undefined when the text is none. */
+export function parseUuidText(text: string): string | undefined {
+  return UUID_TEXT.test(text) ? text.replaceAll('-', '') : undefined;
+}
+
 function textToUuid(text: string): DuckDBValue | typeof MISFIT {
-  if (!UUID_TEXT.test(text)) return MISFIT;
-  return DuckDBUUIDValue.fromUint128(BigInt(`0x${text.replaceAll('-', '')}`));
+  const digits = parseUuidText(text);
+  return digits === undefined ? MISFIT : DuckDBUUIDValue.fromUint128(BigInt(`0x${digits}`));
 }
 
 function bytesToUuid(bytes: Buffer): DuckDBValue | typeof MISFIT {
@@ -538,13 +547,20 @@ function bytesToUuid(bytes: Buffer): DuckDBValue | typeof MISFIT {
     : MISFIT;
 }
 
-/** Three little-endian unsigned 32-bit numbers: months, days, milliseconds. */
+/**
+ * Three little-endian unsigned 32-bit numbers: months, days, milliseconds. Undefined when an INTERVAL, whose
+ * months and days are signed, cannot hold them.
+ */
+export function parseDuration(bytes: Buffer) {
+  const months = bytes.readUInt32LE(0);
+  const days = bytes.readUInt32LE(4);
+  if (months > 0x7fffffff || days > 0x7fffffff) return undefined;
+  return { months, days, micros: BigInt(bytes.readUInt32LE(8)) * 1000n };
+}
+
 function bytesToInterval(bytes: Buffer): DuckDBValue | typeof MISFIT {
-  const [months, days, millis] = [
-    bytes.readUInt32LE(0),
-    bytes.readUInt32LE(4),
-    bytes.readUInt32LE(8),
-  ];
-  if (months > 0x7fffffff || days > 0x7fffffff) return MISFIT;
-  return intervalValue(months, days, BigInt(millis) * 1000n);
+  const duration = parseDuration(bytes);
+  return duration === undefined
+    ? MISFIT
+    : intervalValue(duration.months, duration.days, duration.micros);
 }
