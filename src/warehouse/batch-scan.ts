@@ -36,7 +36,6 @@ export class BatchScan {
           const source = sources.get(info.getParameter(0) as number);
           if (source === undefined) throw new Error('currents_batch: no such source');
           for (const { name, type } of source.columns) info.addResultColumn(name, type);
-          info.setCardinality(source.rowCount, true);
           info.setBindData(source);
         },
         initFunction: (info) => {

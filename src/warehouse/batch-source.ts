@@ -34,8 +34,4 @@ export class BatchSource {
       { name: ROW_COLUMN, type: INTEGER },
     ];
   }
-
-  get rowCount(): number {
-    return this.objects.reduce((sum, { container }) => sum + container.recordCount, 0);
-  }
 }
