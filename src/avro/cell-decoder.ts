@@ -20,13 +20,15 @@
  * - One loop over steps and one big switch: it is as fast as code generated for each schema (measured for
  *   30 columns), and needs no `eval`.
  * - Numbers instead of names in that loop: V8 loads an imported constant from memory, and checks it, on each
- *   use, and compares the cases of a switch one by one unless they are literals. The names stand beside.
- * - The texts' code stands there twice, with storing and without; a call would cost more than it does.
+ *   use, and compares the cases of a switch one by one unless they are literals. The names stand beside;
+ *   `step + 1` is AT_BASE and `step + 5` AT_SIZE.
+ * - Reading a length stands there twice, for texts and for bytes that are passed over: one more test for
+ *   each of them costs a few percent.
  * - Four bytes at a time through a DataView; of a short text more bytes are read than it has and masked off.
  * - State that several calls share lies in fields, and is copied to local variables where loops use it.
  */
 import { isUtf8 } from 'node:buffer';
-import { CellLayout } from './cell-layout.ts';
+import { CellLayout, INLINE_BYTES } from './cell-layout.ts';
 import {
   AT_ARGUMENT,
   AT_BASE,
@@ -58,8 +60,6 @@ export const OUTCOME = {
 
 export type Outcome = (typeof OUTCOME)[keyof typeof OUTCOME];
 
-/** Up to here a text lies in its cell. */
-const INLINE_BYTES = 12;
 /** Any of four bytes that is not ASCII. */
 const NOT_ASCII = 0x80808080 | 0;
 const TWO_32 = 2 ** 32;
@@ -141,9 +141,9 @@ export class CellDecoder {
   }
 
   /**
-   * Follows the steps from `from` to before `to` for one row, or for one item of a list.
+   * Follows the steps from `from` to before `to` for `count` rows, or for as many items of a list.
    *
-   * @returns the position behind the values, or an outcome
+   * @returns the position behind the values, or an outcome; of rows, `pos` and `row` tell how far it came
    */
   #decodeSteps(from: number, to: number, firstRow: number, count: number, start: number): number {
     const { steps, layout } = this.#program;
@@ -161,6 +161,7 @@ export class CellDecoder {
     for (let row = firstRow | 0, lastRow = (firstRow + count) | 0; row < lastRow; row++) {
       for (let step = from | 0; step < to; step += 8) {
         const code = steps[step] as number;
+        // Beyond LAST_OP: a union.
         if (code > 0x1f) {
           if (pos >= end) return OUTCOME.outOfBytes;
           let branch = bytes[pos] as number;
@@ -171,9 +172,11 @@ export class CellDecoder {
             branch = this.#longHigh === 0 && this.#longLow >>> 0 < 2 ? this.#longLow * 2 : -1;
           }
           // A branch's number is zigzag: 0 is the first, 2 the second.
-          const ofValue = (code & 0x20) !== 0 ? 2 : 0;
+          const ofValue = (code & 0x20) !== 0 ? 2 : 0; // NULL_FIRST
           if (branch !== ofValue) {
+            // ONLY_BRANCH
             if (branch !== 2 - ofValue || (code & 0x80) !== 0) return OUTCOME.defect;
+            // From passText on nothing is stored.
             if ((code & 0x1f) < 20) this.#storeNull(step, row);
             continue;
           }

@@ -13,6 +13,9 @@
 /** Rows in a DuckDB vector. */
 export const VECTOR_SIZE = 2048;
 
+/** Up to so many bytes a text lies in its cell; a longer one is an address in it (duckdb.h). */
+export const INLINE_BYTES = 12;
+
 /** Bytes of one cell. */
 export type CellSize = 1 | 2 | 4 | 8 | 16;
 

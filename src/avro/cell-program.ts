@@ -8,7 +8,7 @@
  * schema that Currents has had. For anything else there is none, and avsc decodes (record-decoder.ts).
  */
 import { type AvroType, getMinimumBytes, getNullableBranch, type RecordType } from './avro-type.ts';
-import type { CellLayout, CellPlace, CellSize } from './cell-layout.ts';
+import { type CellLayout, type CellPlace, type CellSize, INLINE_BYTES } from './cell-layout.ts';
 
 /**
  * What becomes of a field's value in its cell. The kind of the field has to fit:
@@ -360,8 +360,9 @@ class Compiler {
     symbols.forEach((symbol, index) => {
       const text = Buffer.from(symbol);
       cells[index * 4] = text.length;
-      bytes.set(text.subarray(0, text.length > 12 ? 4 : 12), index * 16 + 4);
-      if (text.length <= 12) return;
+      const isInline = text.length <= INLINE_BYTES;
+      bytes.set(text.subarray(0, isInline ? INLINE_BYTES : 4), index * 16 + 4);
+      if (isInline) return;
       cells[index * 4 + 2] = this.#symbolSize;
       this.#symbolTexts.push(text);
       this.#symbolSize += text.length;

@@ -13,7 +13,7 @@
 import type { DuckDBDataChunk } from '@duckdb/node-api';
 import type { RecordType } from '../avro/avro-schema.ts';
 import { CellDecoder, OUTCOME } from '../avro/cell-decoder.ts';
-import { CellLayout, VECTOR_SIZE } from '../avro/cell-layout.ts';
+import { CellLayout, type CellPlace, VECTOR_SIZE } from '../avro/cell-layout.ts';
 import { compileProgram, type FieldUse } from '../avro/cell-program.ts';
 import { type CellPrograms, CellReader } from '../avro/cell-reader.ts';
 import type { BatchSource, ScanObject } from './batch-source.ts';
@@ -94,9 +94,8 @@ export class BatchCursor {
     if (object === undefined) return undefined;
     const { container, skippedRows } = object;
     const plan = this.#planSchema(container.schema.fingerprint, container.schema.type);
-    const hasRow = this.#asked.some((index) => this.#column(index).name === ROW_COLUMN);
-    // Numbers of rows are counted on, which leaving some out would upset.
-    const isCounted = hasRow && skippedRows !== undefined;
+    // A pass over keys counts rows on, which leaving some out would upset.
+    const isCounted = !this.#rescues && skippedRows !== undefined;
     const cells =
       plan.programs && !isCounted
         ? new CellReader(
@@ -207,11 +206,11 @@ export class BatchCursor {
     from: number,
     to: number,
   ): void {
-    for (const at of plan.absent) layout.setNulls(layout.places[at] as never, from, to);
+    for (const at of plan.absent) layout.setNulls(layout.places[at] as CellPlace, from, to);
     for (const [at, index] of this.#asked.entries()) {
       if (index < this.#source.table.columns.length) continue;
       const { name } = this.#column(index);
-      const { start } = layout.places[at] as { readonly start: number };
+      const { start } = layout.places[at] as CellPlace;
       for (let row = from; row < to; row++) {
         if (name === ROW_COLUMN) layout.words[start / 4 + row] = firstRecord + row - from;
         if (name !== OBJECT_ID_COLUMN) continue;

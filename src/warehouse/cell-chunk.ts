@@ -24,11 +24,9 @@
 import { BLOB, DuckDBDataChunk } from '@duckdb/node-api';
 import bindings, { type Vector } from '@duckdb/node-bindings';
 import type { Address } from '../avro/cell-decoder.ts';
-import type { CellLayout, CellPlace } from '../avro/cell-layout.ts';
+import { type CellLayout, type CellPlace, INLINE_BYTES } from '../avro/cell-layout.ts';
 import type { Arena } from '../avro/cell-reader.ts';
 
-/** Up to here bytes lie in the cell and have no address; no text that is longer lies in them either. */
-const INLINE_BYTES = 12;
 const TWO_32 = 2 ** 32;
 
 /** Bytes that the chunk in hand of one scanning thread points at. */
@@ -43,23 +41,29 @@ export class CellArena implements Arena {
   }
 
   hold(bytes: Uint8Array): Address {
+    // They have no address, and no text that needs one is in them.
     if (bytes.length <= INLINE_BYTES) return { low: 0, high: 0 };
     for (;;) {
-      const address = this.#store(bytes);
+      // What the vector had there before stays in its memory until the reset.
+      this.#holds = true;
+      const address = storeBytes(bindings.data_chunk_get_vector(this.#chunk.chunk, 0), bytes);
       if (address.low + bytes.length <= TWO_32) return address;
     }
   }
+}
 
-  /** Always as the first row: what the vector had there before stays in its memory until the reset. */
-  #store(bytes: Uint8Array): Address {
-    this.#holds = true;
-    const vector = bindings.data_chunk_get_vector(this.#chunk.chunk, 0);
-    bindings.vector_assign_string_element_len(vector, 0, bytes);
-    const cell = bindings.vector_get_data(vector, 16);
-    const view = new DataView(cell.buffer, cell.byteOffset, 16);
-    if (view.getUint32(0, true) !== bytes.length) throw new Error('DuckDB did not take the bytes');
-    return { low: view.getUint32(8, true), high: view.getInt32(12, true) };
-  }
+/**
+ * Gives bytes to a vector of type BLOB or VARCHAR, as the text of its first row.
+ *
+ * @param bytes more than 12; of a VARCHAR, UTF-8
+ * @returns where DuckDB's copy begins; it lives as long as what the vector holds
+ */
+export function storeBytes(vector: Vector, bytes: Uint8Array): Address {
+  bindings.vector_assign_string_element_len(vector, 0, bytes);
+  const cell = bindings.vector_get_data(vector, 16);
+  const view = new DataView(cell.buffer, cell.byteOffset, 16);
+  if (view.getUint32(0, true) !== bytes.length) throw new Error('DuckDB did not take the bytes');
+  return { low: view.getUint32(8, true), high: view.getInt32(12, true) };
 }
 
 /**
@@ -84,7 +88,16 @@ function writeColumn(vector: Vector, layout: CellLayout, place: CellPlace, count
   const { buffer } = layout;
   bindings.copy_data_to_vector(vector, 0, buffer, place.start, count * place.sizeBytes);
   if (!layout.hasNulls(place, count)) return;
+  writeValidity(vector, buffer, place.validityStart, count);
+}
+
+/** Copies the validity bits of the first `count` rows, which begin at `start`, into a vector. */
+export function writeValidity(
+  vector: Vector,
+  bits: ArrayBuffer,
+  start: number,
+  count: number,
+): void {
   bindings.vector_ensure_validity_writable(vector);
-  const sizeBytes = Math.ceil(count / 64) * 8;
-  bindings.copy_data_to_vector_validity(vector, 0, buffer, place.validityStart, sizeBytes);
+  bindings.copy_data_to_vector_validity(vector, 0, bits, start, Math.ceil(count / 64) * 8);
 }

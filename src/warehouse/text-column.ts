@@ -12,13 +12,11 @@
 
 import type { DuckDBDataChunk } from '@duckdb/node-api';
 import bindings, { type Vector } from '@duckdb/node-bindings';
+import { INLINE_BYTES, VECTOR_SIZE } from '../avro/cell-layout.ts';
+import { storeBytes, writeValidity } from './cell-chunk.ts';
 
-/** Rows in a DuckDB vector. */
-const VECTOR_SIZE = 2048;
 /** Longer texts are in memory twice while they are joined; above this they go one by one. */
 const MAX_JOINED_LENGTH = 2 ** 24;
-/** Up to here a text lies in its cell. */
-const INLINE_BYTES = 12;
 
 // Reused by every call: they are copied into the vector before it returns.
 const cellBytes = new Uint8Array(VECTOR_SIZE * 16);
@@ -49,7 +47,8 @@ export function setTextColumn(
 function setCells(vector: Vector, values: readonly (string | null)[], joined: string): void {
   const bytes = Buffer.from(joined);
   const isAscii = bytes.length === joined.length;
-  const [low, high] = bytes.length > INLINE_BYTES ? storeBytes(vector, bytes) : [0, 0];
+  const { low, high } =
+    bytes.length > INLINE_BYTES ? storeBytes(vector, bytes) : { low: 0, high: 0 };
   cellWords.fill(0, 0, values.length * 4);
   let start = 0;
   for (let row = 0; row < values.length; row++) {
@@ -71,15 +70,6 @@ function setCells(vector: Vector, values: readonly (string | null)[], joined: st
   }
   if (start !== bytes.length) throw new Error('texts and their bytes differ in length');
   bindings.copy_data_to_vector(vector, 0, cellBytes.buffer, 0, values.length * 16);
-}
-
-/** @returns the address of DuckDB's copy, as two halves */
-function storeBytes(vector: Vector, bytes: Buffer): readonly [low: number, high: number] {
-  bindings.vector_assign_string_element_len(vector, 0, bytes);
-  const cell = bindings.vector_get_data(vector, 16);
-  const view = new DataView(cell.buffer, cell.byteOffset, 16);
-  if (view.getUint32(0, true) !== bytes.length) throw new Error('DuckDB did not take the texts');
-  return [view.getUint32(8, true), view.getUint32(12, true)];
 }
 
 /** Where a text of so many UTF-16 units ends in UTF-8. */
@@ -113,7 +103,5 @@ function setValidity(vector: Vector, values: readonly (string | null)[]): void {
       validBits[row >> 3] = (validBits[row >> 3] as number) & ~(1 << (row & 7));
     }
   }
-  bindings.vector_ensure_validity_writable(vector);
-  const sizeBytes = Math.ceil(values.length / 64) * 8;
-  bindings.copy_data_to_vector_validity(vector, 0, validBits.buffer, 0, sizeBytes);
+  writeValidity(vector, validBits.buffer, 0, values.length);
 }
