@@ -8,8 +8,18 @@
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import path from 'node:path';
+import type { z } from 'zod';
+import { type AudienceConfig, toAudienceConfigs } from './audience-settings.ts';
 import { CurrentsError } from './errors.ts';
-import { findSetting, LATER_SETTINGS, SETTINGS, type Setting, settingsSchema } from './settings.ts';
+import { describeEntryIssue } from './named-settings.ts';
+import {
+  findSetting,
+  LATER_SETTINGS,
+  NAMED_SECTIONS,
+  SETTINGS,
+  type Setting,
+  settingsSchema,
+} from './settings.ts';
 import { type FoundValue, parseSettingsFile, shorten } from './settings-file.ts';
 
 export interface Config {
@@ -23,6 +33,8 @@ export interface Config {
   readonly watch: { readonly everyMs: number };
   readonly limits: { readonly maxBlockBytes: number; readonly maxUncompressedBytes: number };
   readonly load: LoadConfig;
+  /** By name. */
+  readonly audiences: Readonly<Record<string, AudienceConfig>>;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -64,18 +76,20 @@ export function loadConfig(sources: ConfigSources = {}): Config {
   const env = sources.env ?? process.env;
   const cwd = sources.cwd ?? process.cwd();
   const file = readSettingsFile(sources.configPath ?? (env.CURRENTS_CONFIG || undefined), cwd);
-  const problems = [...file.problems, ...listLaterVariables(env)];
+  const problems = [...file.problems, ...listRefusedVariables(env)];
   const found = new Map<string, FoundValue>();
   for (const setting of SETTINGS) {
     const value =
       readFlag(setting, sources) ?? readVariable(setting, env) ?? file.values.get(setting.path);
     if (value !== undefined) found.set(setting.path, value);
   }
+  for (const { name } of NAMED_SECTIONS) {
+    const entries = file.values.get(name);
+    if (entries !== undefined) found.set(name, entries);
+  }
 
   const parsed = settingsSchema.safeParse(nest(found));
-  for (const problem of new Set(
-    parsed.error?.issues.map((issue) => describeIssue(issue.path, found)),
-  ))
+  for (const problem of new Set(parsed.error?.issues.map((issue) => describeIssue(issue, found))))
     problems.push(problem);
   if (!parsed.success || problems.length > 0) throw settingsInvalid(problems);
 
@@ -85,6 +99,9 @@ export function loadConfig(sources: ConfigSources = {}): Config {
     const value = found.get(settingPath);
     const isFromFile = value !== undefined && value === file.values.get(settingPath);
     return path.resolve(isFromFile ? path.dirname(file.path ?? '') : cwd, given);
+  }
+  function inFile(given: string): string {
+    return path.resolve(path.dirname(file.path ?? ''), given);
   }
   return deepFreeze({
     ...rest,
@@ -107,6 +124,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
     },
     watch: { everyMs: watch.every },
     limits,
+    audiences: toAudienceConfigs(rest.audiences, inFile),
     load: {
       batchRows: load.batchRows,
       batchBytes: load.batchBytes,
@@ -209,14 +227,27 @@ function parseText(setting: Setting, given: string): unknown {
   }
 }
 
-function listLaterVariables(env: NonNullable<ConfigSources['env']>): string[] {
+/** Variables that would go unheard: of sections of later releases, and of entries, which have none. */
+function listRefusedVariables(env: NonNullable<ConfigSources['env']>): string[] {
   const later = Object.entries(LATER_SETTINGS).map(
     ([name, purpose]) => [`CURRENTS_${name.toUpperCase()}`, purpose] as const,
   );
+  const refusals = [
+    ...later.map(
+      ([prefix, purpose]) => [prefix, `this release does not have it yet (${purpose})`] as const,
+    ),
+    ...NAMED_SECTIONS.map(
+      ({ name }) =>
+        [
+          `CURRENTS_${name.toUpperCase()}`,
+          `${name} have no environment variable (expected in the settings file)`,
+        ] as const,
+    ),
+  ];
   return Object.keys(env).flatMap((name) =>
-    later
+    refusals
       .filter(([prefix]) => name === prefix || name.startsWith(`${prefix}_`))
-      .map(([, purpose]) => `${name}: this release does not have it yet (${purpose})`),
+      .map(([, refusal]) => `${name}: ${refusal}`),
   );
 }
 
@@ -231,11 +262,14 @@ function nest(found: ReadonlyMap<string, FoundValue>): Record<string, unknown> {
   return root;
 }
 
-function describeIssue(
-  issuePath: readonly PropertyKey[],
-  found: ReadonlyMap<string, FoundValue>,
-): string {
-  const names = issuePath.map(String);
+function describeIssue(issue: z.core.$ZodIssue, found: ReadonlyMap<string, FoundValue>): string {
+  const names = issue.path.map(String);
+  const section = NAMED_SECTIONS.find(({ name }) => name === names[0]);
+  if (section !== undefined) {
+    const given = found.get(section.name);
+    const place = given?.placeOf?.(issue.path.slice(1)) ?? given?.where;
+    return `${place} ${describeEntryIssue(section, issue, given?.value, formatFound)}`;
+  }
   const setting = findSetting(names.slice(0, 2).join('.')) ?? findSetting(names[0] ?? '');
   const given = setting && found.get(setting.path);
   return `${given?.where} ${setting?.path}: found ${formatFound(given?.value)} (expected ${setting?.expected})`;

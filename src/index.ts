@@ -5,6 +5,7 @@
  * unless it is given one. Every error is a CurrentsError.
  */
 
+export type { AudienceConfig } from './audience-settings.ts';
 export {
   type AvroType,
   type Field,
@@ -60,6 +61,7 @@ export {
 } from './errors.ts';
 export type { IngestResult } from './ingest-result.ts';
 export { createLogger, type Logger, type LoggerOptions, silentLogger } from './logger.ts';
+export type { NamedSection } from './named-settings.ts';
 export {
   findObject,
   type LedgerObject,
@@ -79,7 +81,8 @@ export {
 export { type WatchHooks, type WatchSummary, watch } from './poller.ts';
 export { type GeneratedSummary, generateBucket } from './sandbox/generate-bucket.ts';
 export type { GenerateOptions } from './sandbox/generate-options.ts';
-export { buildSettingsJsonSchema, SETTINGS, type Setting } from './settings.ts';
+export { buildSettingsJsonSchema, NAMED_SECTIONS, SETTINGS, type Setting } from './settings.ts';
+export { readSqlText, type SqlText } from './sql-text.ts';
 export { type EventTypeStatus, type RunSummary, readStatus, type Status } from './status.ts';
 export { Database, type OpenOptions } from './warehouse/database.ts';
 export { requeueObjects } from './warehouse/object-ledger.ts';

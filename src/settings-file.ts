@@ -8,14 +8,25 @@
  * that is something else altogether would have thousands, each quoting from it. A key whose name says that it holds a secret is
  * refused and its value never repeated.
  */
-import { isMap, isScalar, LineCounter, type ParsedNode, parseDocument, type YAMLMap } from 'yaml';
+import {
+  isCollection,
+  isMap,
+  isNode,
+  isScalar,
+  LineCounter,
+  type ParsedNode,
+  parseDocument,
+  type YAMLMap,
+} from 'yaml';
 import { findNearestName } from './nearest-name.ts';
-import { findSetting, LATER_SETTINGS, SETTINGS } from './settings.ts';
+import { findSetting, LATER_SETTINGS, NAMED_SECTIONS, SETTINGS } from './settings.ts';
 
 /** What one source says about one setting, and where it says it: `currents.yaml:3:13`. */
 export interface FoundValue {
   readonly value: unknown;
   readonly where: string;
+  /** Of a section of named entries: the place of what lies at a path in it, or nearest to it. */
+  readonly placeOf?: (path: readonly PropertyKey[]) => string;
 }
 
 export interface SettingsFile {
@@ -58,6 +69,8 @@ export function parseSettingsFile(yaml: string, fileName: string): SettingsFile 
         );
       } else if (findSetting(path) !== undefined) {
         readValue(value, path);
+      } else if (NAMED_SECTIONS.some((named) => named.name === path)) {
+        readEntries(value, path);
       } else if (SETTINGS.some((setting) => setting.path.startsWith(`${path}.`))) {
         readSubsection(value, path, keyPlace);
       } else if (SECRET_KEY.test(name)) {
@@ -70,11 +83,39 @@ export function parseSettingsFile(yaml: string, fileName: string): SettingsFile 
     }
   }
 
-  function readValue(node: ParsedNode | null, path: string): void {
+  function readValue(
+    node: ParsedNode | null,
+    path: string,
+    placeInside?: FoundValue['placeOf'],
+  ): void {
     const value: unknown = node?.toJS(document) ?? undefined;
     // A key left empty, as in the sample file, says nothing.
     if (node !== null && value !== undefined)
-      values.set(path, { value, where: placeOf(node.range[0]) });
+      values.set(path, {
+        value,
+        where: placeOf(node.range[0]),
+        ...(placeInside === undefined ? {} : { placeOf: placeInside }),
+      });
+  }
+
+  function readEntries(node: ParsedNode | null, path: string): void {
+    const secrets = isMap(node) ? findSecrets(node as YAMLMap.Parsed, path) : [];
+    problems.push(...secrets);
+    // What may be a secret must not come into a sentence about something else that is wrong.
+    if (secrets.length > 0) return;
+    readValue(node, path, (inside) => placeOf(findNearest(node, inside)));
+  }
+
+  /** Keys in the entries, however deep, that hold a secret instead of saying where it is. */
+  function findSecrets(map: YAMLMap.Parsed, path: string): string[] {
+    return map.items.flatMap(({ key, value }) => {
+      const name = isScalar(key) ? shorten(String(key.value)) : '';
+      if (isMap(value)) return findSecrets(value as YAMLMap.Parsed, `${path}.${name}`);
+      if (!SECRET_KEY.test(name)) return [];
+      return [
+        `${placeOf(key.range[0])} ${path}.${name}: secrets do not belong in this file (expected the name of an environment variable, { env: NAME })`,
+      ];
+    });
   }
 
   function readSubsection(node: ParsedNode | null, path: string, keyPlace: string): void {
@@ -94,6 +135,17 @@ export function parseSettingsFile(yaml: string, fileName: string): SettingsFile 
   return { values, problems };
 }
 
+/** Where the node at this path begins; of a path that leads nowhere, the last node on it. */
+function findNearest(node: ParsedNode | null, path: readonly PropertyKey[]): number {
+  let nearest = node;
+  for (const name of path) {
+    const next: unknown = isCollection(nearest) ? nearest.get(name, true) : undefined;
+    if (!isNode(next)) break;
+    nearest = next as ParsedNode;
+  }
+  return nearest?.range[0] ?? 0;
+}
+
 function describeLater(path: string): string {
   return LATER_SETTINGS[path as keyof typeof LATER_SETTINGS];
 }
@@ -105,7 +157,10 @@ function listNames(section: string): string {
 }
 
 function suggestPath(path: string): string {
-  const paths = SETTINGS.map((setting) => setting.path);
+  const paths = [
+    ...SETTINGS.map((setting) => setting.path),
+    ...NAMED_SECTIONS.map(({ name }) => name),
+  ];
   const sameName = paths.find((known) => known.split('.').at(-1) === path.split('.').at(-1));
   const nearest = findNearestName(path, paths) ?? sameName;
   return nearest === undefined ? '' : ` (did you mean ${nearest}?)`;

@@ -4,7 +4,7 @@
  * Every setting is there with its meaning and its default, commented out: a default that a later release
  * improves should reach those who never chose it. Only the source and the database stand uncommented.
  */
-import { SETTINGS, type Setting } from './settings.ts';
+import { NAMED_SECTIONS, SETTINGS, type Setting } from './settings.ts';
 
 const LINE_WIDTH = 96;
 
@@ -23,6 +23,10 @@ export function formatSettingsTemplate(given: { source: string; database: string
     section = first;
     lines.push(...wrap(setting.description).map((line) => `${indent}# ${line}`));
     lines.push(`${indent}${formatLine(setting, name ?? first, given)}`);
+  }
+  for (const { name, description, example } of NAMED_SECTIONS) {
+    lines.push('', ...wrap(description).map((line) => `# ${line}`));
+    lines.push(`# ${name}:`, ...example.map((line) => `#   ${line}`));
   }
   return `${lines.join('\n')}\n`;
 }

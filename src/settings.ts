@@ -3,10 +3,20 @@
  * its default. The checks, the environment variables, the command line's flags, the JSON Schema for
  * editors, the file that `currents init` writes and the test over docs/settings.md all come from here.
  *
+ * Sections of entries that the user names (`audiences`) are built by named-settings.ts and have neither
+ * flags nor variables.
+ *
  * Only what this release obeys is listed. A setting of a later release is refused by name (see
  * LATER_SETTINGS): someone who asks for `privacy` must not find the addresses stored after all.
  */
 import { z } from 'zod';
+import { audiencesSchema } from './audience-settings.ts';
+import {
+  describeEntryPart,
+  describeSection,
+  isNamedSection,
+  type NamedSection,
+} from './named-settings.ts';
 import { DURATION_PATTERN, parseDuration, parseSize, SIZE_PATTERN } from './quantity.ts';
 
 type SettingKind = 'text' | 'integer' | 'boolean' | 'duration' | 'size' | 'choice' | 'list';
@@ -260,6 +270,7 @@ export const settingsSchema = z.strictObject({
       }),
     })
     .prefault({}),
+  audiences: audiencesSchema,
   logLevel: choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'info', {
     flag: '--log-level',
     description: 'How much is written to stderr.',
@@ -270,13 +281,17 @@ export const settingsSchema = z.strictObject({
 export const LATER_SETTINGS = {
   privacy: 'hashing and dropping fields before they are stored',
   attributes: 'attributes computed for Braze',
-  audiences: 'audiences',
   syncs: 'sending to Braze',
   destinations: 'sending to Braze',
 } as const;
 
-/** All settings in the order of the file. */
+/** All settings with a flag, in the order of the file. */
 export const SETTINGS: readonly Setting[] = listSettings(settingsSchema, '');
+
+/** All sections of named entries, in the order of the file. */
+export const NAMED_SECTIONS: readonly NamedSection[] = Object.entries(settingsSchema.shape)
+  .filter(([, schema]) => isNamedSection(schema))
+  .map(([name, schema]) => describeSection(name, schema));
 
 /** The setting at a path of the file, `source.lookback`. */
 export function findSetting(path: string): Setting | undefined {
@@ -289,14 +304,16 @@ export function buildSettingsJsonSchema(): Record<string, unknown> {
     io: 'input',
     unrepresentable: 'any',
     override: ({ zodSchema, jsonSchema }) => {
-      const facts = zodSchema instanceof z.ZodType ? registry.get(zodSchema) : undefined;
-      if (facts !== undefined) jsonSchema.description = facts.description;
+      if (!(zodSchema instanceof z.ZodType)) return;
+      const description = registry.get(zodSchema)?.description ?? describeEntryPart(zodSchema);
+      if (description !== undefined) jsonSchema.description = description;
     },
   });
   return { title: 'Settings of currents', ...schema };
 }
 
 function listSettings(schema: z.ZodType, path: string): Setting[] {
+  if (isNamedSection(schema)) return [];
   const facts = registry.get(schema);
   if (facts !== undefined) return [{ path, env: formatEnvName(facts.flag), ...facts }];
   const object = schema instanceof z.ZodPrefault ? schema.unwrap() : schema;

@@ -60,6 +60,7 @@ describe('values', () => {
         memoryLimitBytes: 256_000_000,
         threads: undefined,
       },
+      audiences: {},
       logLevel: 'info',
     });
   });
@@ -178,7 +179,7 @@ describe('what is wrong', () => {
     expect(refusal(() => loadYaml(yaml)).message).toContain(sentence);
   });
 
-  it.each(['privacy', 'attributes', 'audiences', 'syncs', 'destinations'])(
+  it.each(['privacy', 'attributes', 'syncs', 'destinations'])(
     '%s, which this release does not have, is refused instead of ignored',
     (name) => {
       const sentence = `${name}: this release does not have it yet`;

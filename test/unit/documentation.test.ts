@@ -10,7 +10,7 @@ import { EXIT_CODES } from '../../src/cli/exit-codes.ts';
 import { buildProgram } from '../../src/cli/run.ts';
 import { Session } from '../../src/cli/session.ts';
 import { ERROR_CODES } from '../../src/errors.ts';
-import { SETTINGS, type Setting } from '../../src/settings.ts';
+import { NAMED_SECTIONS, SETTINGS, type Setting } from '../../src/settings.ts';
 import { Database } from '../../src/warehouse/database.ts';
 import { migrate, OBJECT_STATUSES } from '../../src/warehouse/migrations.ts';
 
@@ -90,8 +90,22 @@ describe('docs/settings.md', () => {
 
   it('describes no setting that does not exist', () => {
     const headings = [...page.matchAll(/^### `(.+)`$/gm)].map(([, name]) => name);
-    expect(headings).toEqual(SETTINGS.map((setting) => setting.path));
+    expect(headings).toEqual([
+      ...SETTINGS.map((setting) => setting.path),
+      ...NAMED_SECTIONS.map((named) => named.name),
+    ]);
   });
+
+  it.each(NAMED_SECTIONS.map((named) => [named.name, named] as const))(
+    'describes the entries of %s, field by field, with the example that init writes',
+    (name, { description, example, fields }) => {
+      const text = section(page, `### \`${name}\``);
+      expect(text).toContain(description);
+      expect(text).toContain([`${name}:`, ...example.map((line) => `  ${line}`)].join('\n'));
+      const rows = [...text.matchAll(/^\| `(.+?)` \| (.+) \|$/gm)].map((row) => row.slice(1));
+      expect(rows).toEqual(fields.map((field) => [field.name, field.description]));
+    },
+  );
 
   it('has each flag on some command', () => {
     const flags = new Set(
