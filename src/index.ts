@@ -79,6 +79,15 @@ export {
   runCycle,
 } from './pipeline.ts';
 export { type WatchHooks, type WatchSummary, watch } from './poller.ts';
+export type {
+  Alias,
+  Attributes,
+  AttributeValue,
+  Instant,
+  Profile,
+} from './sandbox/braze/profile-store.ts';
+export type { BrazeSandboxOptions, Permission } from './sandbox/braze/sandbox-options.ts';
+export { type BrazeSandbox, startBrazeSandbox } from './sandbox/braze/start-sandbox.ts';
 export { type GeneratedSummary, generateBucket } from './sandbox/generate-bucket.ts';
 export type { GenerateOptions } from './sandbox/generate-options.ts';
 export { buildSettingsJsonSchema, NAMED_SECTIONS, SETTINGS, type Setting } from './settings.ts';

@@ -1,0 +1,170 @@
+/**
+ * The profiles of the workspace and the ways to find one: external id, alias, Braze id, email, phone.
+ *
+ * A million profiles with twenty attributes have to fit in a process of ordinary size, so attributes are plain
+ * objects: V8 keeps one layout for all that got the same names in the same order. That is also why an unset
+ * attribute stays as `undefined` instead of being deleted: deleting would give the object a layout of its own.
+ * They inherit nothing, so an attribute may be called `constructor` or `__proto__`.
+ */
+
+import { hexOf } from '../world/draw.ts';
+
+export interface Alias {
+  readonly label: string;
+  readonly name: string;
+}
+
+/** A value as Braze holds it. Times are their own type; inside objects they stay `{ $time }`. */
+export type AttributeValue =
+  | string
+  | number
+  | boolean
+  | Instant
+  | readonly AttributeValue[]
+  | { readonly [key: string]: AttributeValue };
+
+export type Attributes = Record<string, AttributeValue | undefined>;
+
+/** `new Bag()` inherits nothing and yet is as fast as `{}`, which `Object.create(null)` is not. */
+const Bag = function Bag() {} as unknown as new () => Attributes;
+Bag.prototype = Object.create(null);
+
+/** An empty object that is safe to fill under names from outside. */
+function createAttributes(): Attributes {
+  return new Bag();
+}
+
+/** A time attribute, to the millisecond, UTC. */
+export class Instant {
+  readonly ms: number;
+
+  constructor(ms: number) {
+    this.ms = ms;
+  }
+
+  toJSON(): string {
+    return new Date(this.ms).toISOString();
+  }
+}
+
+export interface Profile {
+  readonly brazeId: string;
+  externalId: string | undefined;
+  aliases: readonly Alias[];
+  /** Fields that Braze knows by name: email, phone, first_name and so on. */
+  readonly standard: Attributes;
+  readonly custom: Attributes;
+  /** Time of the last accepted change, and its place among changes of the same millisecond. */
+  updatedAt: number;
+  updateNumber: number;
+}
+
+export class ProfileStore {
+  readonly #byBrazeId = new Map<string, Profile>();
+  readonly #byExternalId = new Map<string, Profile>();
+  readonly #byAlias = new Map<string, Profile>();
+  readonly #byEmail = new Map<string, Set<Profile>>();
+  readonly #byPhone = new Map<string, Set<Profile>>();
+  readonly #seed: number;
+  #created = 0;
+  #updates = 0;
+
+  constructor(seed: number) {
+    this.#seed = seed;
+  }
+
+  get size(): number {
+    return this.#byBrazeId.size;
+  }
+
+  [Symbol.iterator](): Iterator<Profile> {
+    return this.#byBrazeId.values();
+  }
+
+  findByBrazeId(brazeId: string): Profile | undefined {
+    return this.#byBrazeId.get(brazeId);
+  }
+
+  findByExternalId(externalId: string): Profile | undefined {
+    return this.#byExternalId.get(externalId);
+  }
+
+  findByAlias(alias: Alias): Profile | undefined {
+    return this.#byAlias.get(aliasKey(alias));
+  }
+
+  /** All profiles that share an address or a number, in no order. */
+  findSharing(field: 'email' | 'phone', value: string): ReadonlySet<Profile> {
+    return this.#sharing(field).get(value) ?? NOBODY;
+  }
+
+  /** An empty profile with a Braze id of its own: 24 hexadecimal digits, as in Currents. */
+  create(identity: { readonly externalId?: string; readonly alias?: Alias } = {}): Profile {
+    const { externalId, alias } = identity;
+    this.#created += 1;
+    const profile: Profile = {
+      brazeId: hexOf(this.#created, this.#seed, 24),
+      externalId,
+      aliases: alias === undefined ? NO_ALIASES : [alias],
+      standard: createAttributes(),
+      custom: createAttributes(),
+      updatedAt: 0,
+      updateNumber: 0,
+    };
+    this.#byBrazeId.set(profile.brazeId, profile);
+    if (externalId !== undefined) this.#byExternalId.set(externalId, profile);
+    if (alias !== undefined) this.#byAlias.set(aliasKey(alias), profile);
+    return profile;
+  }
+
+  /** Sets or, with undefined, unsets email or phone, and keeps the look-up in step. */
+  setContact(profile: Profile, field: 'email' | 'phone', value: string | undefined): void {
+    const sharing = this.#sharing(field);
+    const old = profile.standard[field] as string | undefined;
+    if (old === value) return;
+    if (old !== undefined) leave(sharing, old, profile);
+    profile.standard[field] = value;
+    if (value === undefined) return;
+    const others = sharing.get(value);
+    if (others === undefined) sharing.set(value, new Set([profile]));
+    else others.add(profile);
+  }
+
+  touch(profile: Profile, now: number): void {
+    this.#updates += 1;
+    profile.updatedAt = now;
+    profile.updateNumber = this.#updates;
+  }
+
+  delete(profile: Profile): void {
+    this.#byBrazeId.delete(profile.brazeId);
+    if (profile.externalId !== undefined) this.#byExternalId.delete(profile.externalId);
+    for (const alias of profile.aliases) this.#byAlias.delete(aliasKey(alias));
+    this.setContact(profile, 'email', undefined);
+    this.setContact(profile, 'phone', undefined);
+  }
+
+  clear(): void {
+    for (const map of [this.#byBrazeId, this.#byExternalId, this.#byAlias]) map.clear();
+    this.#byEmail.clear();
+    this.#byPhone.clear();
+  }
+
+  #sharing(field: 'email' | 'phone'): Map<string, Set<Profile>> {
+    return field === 'email' ? this.#byEmail : this.#byPhone;
+  }
+}
+
+const NOBODY: ReadonlySet<Profile> = new Set();
+const NO_ALIASES: readonly Alias[] = [];
+
+/** Labels and names may hold any character; the length keeps two pairs from looking alike. */
+function aliasKey({ label, name }: Alias): string {
+  return `${label.length}:${label}${name}`;
+}
+
+function leave(sharing: Map<string, Set<Profile>>, value: string, profile: Profile): void {
+  const others = sharing.get(value);
+  others?.delete(profile);
+  if (others?.size === 0) sharing.delete(value);
+}
