@@ -93,6 +93,19 @@ export type { GenerateOptions } from './sandbox/generate-options.ts';
 export { buildSettingsJsonSchema, NAMED_SECTIONS, SETTINGS, type Setting } from './settings.ts';
 export { readSqlText, type SqlText } from './sql-text.ts';
 export { type EventTypeStatus, type RunSummary, readStatus, type Status } from './status.ts';
+export type {
+  Bookkeeping,
+  DeliveryReceipt,
+  DeliveryRun,
+  Destination,
+  FilesDestination,
+  Identifier,
+  IdentifierKind,
+  ItemOutcome,
+  OutboxItem,
+  RestDestination,
+  RestLimits,
+} from './sync/destination.ts';
 export { Database, type OpenOptions } from './warehouse/database.ts';
 export { requeueObjects } from './warehouse/object-ledger.ts';
 export { type Published, type PublishOptions, publishDatabase } from './warehouse/publish.ts';

@@ -233,17 +233,17 @@ export class Database {
 }
 
 /**
- * DuckDB calls a database like its file up to the first dot. Were that `events` or `ops`, then
+ * DuckDB calls a database like its file up to the first dot. Were that `events`, `ops` or `sync`, then
  * `events.some_table` would be ambiguous, for us and for everyone who opens the file.
  *
  * @throws CurrentsError SETTINGS_INVALID
  */
 export function refuseSchemaName(path: string): void {
   const name = basename(path).replace(/^\.+/, '').split('.')[0]?.toLowerCase();
-  if (name !== 'events' && name !== 'ops') return;
+  if (name !== 'events' && name !== 'ops' && name !== 'sync') return;
   throw new CurrentsError({
     code: 'SETTINGS_INVALID',
-    message: `cannot use ${path} as a database: DuckDB would call it ${name}, as a schema in it (expected a file name that does not begin with events. or ops.)`,
+    message: `cannot use ${path} as a database: DuckDB would call it ${name}, as a schema in it (expected a file name that does not begin with events., ops. or sync.)`,
     hint: '--database currents.duckdb, or any other name',
     context: { path },
   });

@@ -130,6 +130,111 @@ const MIGRATIONS: readonly string[] = [
     from ops.objects where hour is not null)
   where folder <> '' group by source, folder;
   `,
+  // What Braze last accepted of a person is one row: a map from attribute to value, null where the answer to
+  // the last request was lost, and the hash of each query's row that this stands for. sync.accepted holds
+  // rows of a delivery that is going on, which replace those of sync.people at its end.
+  `
+  create schema sync;
+
+  create table sync.runs (
+    run_id bigint not null,
+    sync varchar not null,
+    destination varchar not null,
+    started_at timestamp not null,
+    finished_at timestamp,
+    status varchar not null,
+    planned bigint not null,
+    sent bigint not null,
+    accepted bigint not null,
+    rejected bigint not null,
+    unknown bigint not null,
+    waiting bigint not null,
+    attributes bigint not null,
+    data_points bigint not null,
+    requests bigint not null,
+    bytes bigint not null,
+    error varchar
+  );
+
+  create table sync.outbox (
+    run_id bigint not null,
+    item_id bigint not null,
+    sync varchar not null,
+    destination varchar not null,
+    batch integer,
+    identifier_kind varchar not null,
+    identifier varchar not null,
+    attributes json not null,
+    attribute_count integer not null,
+    operators varchar[] not null,
+    repeatable boolean not null,
+    status varchar not null,
+    attempts integer not null,
+    reason varchar,
+    entries map(varchar, struct(value varchar, run_id bigint)) not null,
+    fingerprints map(varchar, uhugeint) not null
+  );
+
+  create table sync.people (
+    sync varchar not null,
+    destination varchar not null,
+    identifier_kind varchar not null,
+    identifier varchar not null,
+    entries map(varchar, struct(value varchar, run_id bigint)) not null,
+    fingerprints map(varchar, uhugeint) not null,
+    accepted_at timestamp not null,
+    run_id bigint not null
+  );
+
+  create table sync.accepted as from sync.people;
+
+  create table sync.attributes (
+    sync varchar not null,
+    destination varchar not null,
+    attribute varchar not null,
+    type varchar not null,
+    first_run_id bigint not null,
+    changed_at timestamp not null
+  );
+
+  create table sync.rejected (
+    run_id bigint not null,
+    sync varchar not null,
+    destination varchar not null,
+    identifier_kind varchar,
+    identifier varchar,
+    attribute varchar,
+    value_class varchar,
+    code varchar not null,
+    reason varchar not null,
+    remedy varchar,
+    people bigint not null,
+    stage varchar not null,
+    rejected_at timestamp not null
+  );
+
+  create view sync.shadow as
+  with newest as (
+    from sync.people anti join sync.accepted using (sync, destination, identifier_kind, identifier)
+    union all by name
+    from sync.accepted
+  ), entries as (
+    select sync, destination, identifier_kind, identifier, accepted_at, run_id,
+      unnest(map_entries(entries)) as entry
+    from newest
+  )
+  select e.sync, e.destination, e.identifier_kind, e.identifier, e.entry.key as attribute, a.type,
+    e.entry.value.value::json as value,
+    case when e.entry.value.run_id = e.run_id then e.accepted_at else r.finished_at end as accepted_at,
+    e.entry.value.run_id as run_id
+  from entries e
+  left join sync.attributes a
+    on a.sync = e.sync and a.destination = e.destination and a.attribute = e.entry.key
+  left join sync.runs r on r.run_id = e.entry.value.run_id;
+
+  comment on view sync.shadow is
+    'What Braze last accepted, by sync, identifier and attribute; no value where an answer was lost.';
+  `,
 ];
 
 const COMMENTS: Readonly<Record<string, string>> = {
@@ -143,6 +248,12 @@ const COMMENTS: Readonly<Record<string, string>> = {
   'ops.event_tables': 'Which table holds which event type.',
   'ops.event_columns': 'Which column holds which Avro field.',
   'ops.event_type_folders': 'The newest hour listed in each folder: where the next poll starts.',
+  'sync.runs': 'One row for each run of a sync: its receipt.',
+  'sync.outbox': 'What is on its way to Braze: one row a person; it leaves when it is settled.',
+  'sync.people': 'What Braze last accepted, one row a person; sync.shadow shows it by attribute.',
+  'sync.accepted': 'The same for people accepted by a delivery that is going on.',
+  'sync.attributes': 'The attributes of each sync with their types in Braze.',
+  'sync.rejected': 'What the last run of each sync did not send, or Braze did not take, and why.',
 };
 
 /**

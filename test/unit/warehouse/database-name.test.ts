@@ -14,7 +14,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true }));
 
-it.each(['events', 'events.duckdb', 'Events.2026.db', '.ops.duckdb'])(
+it.each(['events', 'events.duckdb', 'Events.2026.db', '.ops.duckdb', 'sync.db'])(
   'a database called %s is refused before it is made',
   async (name) => {
     await expect(Database.open({ path: path.join(folder, name) })).rejects.toMatchObject({
