@@ -235,6 +235,81 @@ const MIGRATIONS: readonly string[] = [
   comment on view sync.shadow is
     'What Braze last accepted, by sync, identifier and attribute; no value where an answer was lost.';
   `,
+  // The customer-360: what src/profiles/ knows of the events, in narrow rows. See docs/tables.md.
+  `
+  create schema c360;
+
+  create table c360.users (
+    user_no integer not null,
+    user_id varchar not null
+  );
+
+  create table c360.messages (
+    message_no integer not null,
+    campaign_id varchar,
+    canvas_id varchar
+  );
+
+  create table c360.activity (
+    user_no integer not null,
+    time timestamp not null,
+    kind usmallint not null,
+    message_no integer
+  );
+
+  create table c360.facts (
+    user_no integer not null,
+    name varchar not null,
+    key varchar not null,
+    value varchar not null,
+    first_ms bigint not null,
+    time_ms bigint not null
+  );
+
+  create table c360.purchases (
+    user_no integer not null,
+    time timestamp not null,
+    currency varchar,
+    amount decimal(18, 4) not null,
+    product_id varchar,
+    event_id varchar
+  );
+
+  create table c360.merges (
+    user_no integer not null,
+    into_user_no integer not null,
+    time_ms bigint not null
+  );
+
+  create table c360.merged_users (
+    user_no integer not null,
+    person_no integer not null,
+    merged_ms bigint not null
+  );
+
+  create table c360.applied (
+    object_id bigint not null,
+    loaded_at timestamp,
+    attempts integer not null
+  );
+
+  create table c360.state (
+    catalogue_version varchar not null,
+    is_complete boolean not null,
+    as_of timestamp,
+    refreshed_at timestamp
+  );
+
+  create table c360.identities (
+    user_id varchar not null,
+    person_id varchar not null,
+    external_id varchar,
+    external_ids varchar[] not null,
+    first_seen timestamp,
+    last_seen timestamp,
+    merged_at timestamp
+  );
+  `,
 ];
 
 const COMMENTS: Readonly<Record<string, string>> = {
@@ -254,6 +329,23 @@ const COMMENTS: Readonly<Record<string, string>> = {
   'sync.accepted': 'The same for people accepted by a delivery that is going on.',
   'sync.attributes': 'The attributes of each sync with their types in Braze.',
   'sync.rejected': 'What the last run of each sync did not send, or Braze did not take, and why.',
+  'c360.users':
+    'Internal: the number of each Braze user id ever seen. Numbers differ between rebuilds.',
+  'c360.messages':
+    'Internal: the number of each campaign and Canvas ever seen; exactly one of the two ids is set.',
+  'c360.activity':
+    'Internal: one row for each event that has a user; kind is a code of the activity catalogue.',
+  'c360.facts':
+    'Internal: what is known by last write. Of several rows for one user, name and key the greatest (time_ms, value) counts; first_ms is the least. value is JSON text, null means unset.',
+  'c360.purchases':
+    'Internal: one row for each purchase; amount is the shortest decimal that is the 32-bit float.',
+  'c360.merges': 'Internal: every users.UserOrphan ever seen.',
+  'c360.merged_users':
+    'Internal: users that were merged away as of the last refresh, and the user that survives.',
+  'c360.applied': 'Internal: the objects whose events are in the tables of c360.',
+  'c360.state': 'One row: as of which instant the tables of c360 are, and when they were made.',
+  'c360.identities':
+    'Every user_id ever seen, the one that survives, and the external ids that it had.',
 };
 
 /**
