@@ -9,7 +9,13 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import path from 'node:path';
 import type { z } from 'zod';
+import { type AttributeQueryConfig, toAttributeConfigs } from './attribute-settings.ts';
 import { type AudienceConfig, toAudienceConfigs } from './audience-settings.ts';
+import {
+  type DestinationConfig,
+  type SecretSource,
+  toDestinationConfigs,
+} from './destination-settings.ts';
 import { CurrentsError } from './errors.ts';
 import { describeEntryIssue } from './named-settings.ts';
 import {
@@ -21,6 +27,7 @@ import {
   settingsSchema,
 } from './settings.ts';
 import { type FoundValue, parseSettingsFile, shorten } from './settings-file.ts';
+import type { SyncConfig } from './sync-settings.ts';
 
 export interface Config {
   /** Absolute path of the file that was read; undefined when there was none. */
@@ -33,8 +40,10 @@ export interface Config {
   readonly watch: { readonly everyMs: number };
   readonly limits: { readonly maxBlockBytes: number; readonly maxUncompressedBytes: number };
   readonly load: LoadConfig;
-  /** By name. */
+  readonly attributes: Readonly<Record<string, AttributeQueryConfig>>;
   readonly audiences: Readonly<Record<string, AudienceConfig>>;
+  readonly syncs: Readonly<Record<string, SyncConfig>>;
+  readonly destinations: Readonly<Record<string, DestinationConfig>>;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
@@ -124,13 +133,46 @@ export function loadConfig(sources: ConfigSources = {}): Config {
     },
     watch: { everyMs: watch.every },
     limits,
+    attributes: toAttributeConfigs(rest.attributes, inFile),
     audiences: toAudienceConfigs(rest.audiences, inFile),
+    destinations: toDestinationConfigs(rest.destinations, inFile),
     load: {
       batchRows: load.batchRows,
       batchBytes: load.batchBytes,
       memoryLimitBytes: load.memoryLimit,
       threads: load.threads,
     },
+  });
+}
+
+/**
+ * A secret from where the settings say it is, without space around it.
+ *
+ * @param purpose completes "cannot read the …", such as `API key of destination braze`
+ * @throws CurrentsError SETTINGS_INVALID when there is none
+ */
+export function readSecret(
+  source: SecretSource,
+  purpose: string,
+  env: NonNullable<ConfigSources['env']> = process.env,
+): string {
+  const place =
+    'env' in source ? `the environment variable ${source.env}` : `the file ${source.file}`;
+  let secret = '';
+  let cause: unknown;
+  try {
+    secret = ('env' in source ? (env[source.env] ?? '') : readBeginning(source.file).toString())
+      .toString()
+      .trim();
+  } catch (error) {
+    cause = error;
+  }
+  if (secret !== '') return secret;
+  throw new CurrentsError({
+    code: 'SETTINGS_INVALID',
+    message: `cannot read the ${purpose}: ${place} is empty or not there`,
+    hint: 'env' in source ? `export ${source.env}=…` : 'check the path and its rights',
+    cause,
   });
 }
 

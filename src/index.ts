@@ -35,8 +35,15 @@ export {
   type ConfigSources,
   type LoadConfig,
   loadConfig,
+  readSecret,
   type SourceConfig,
 } from './config.ts';
+export type {
+  DestinationConfig,
+  FilesDestinationConfig,
+  RestDestinationConfig,
+  SecretSource,
+} from './destination-settings.ts';
 export {
   formatObjectKey,
   type KeyLayout,
@@ -106,6 +113,7 @@ export type {
   RestDestination,
   RestLimits,
 } from './sync/destination.ts';
+export type { SyncConfig, UnknownRule } from './sync-settings.ts';
 export { Database, type OpenOptions } from './warehouse/database.ts';
 export { requeueObjects } from './warehouse/object-ledger.ts';
 export { type Published, type PublishOptions, publishDatabase } from './warehouse/publish.ts';

@@ -12,6 +12,8 @@ export interface EntryFieldFacts {
   readonly description: string;
   /** Completes the sentence "found … (expected …)". */
   readonly expected: string;
+  /** What stands there is never repeated: it may be the secret itself. */
+  readonly isSecret?: boolean;
 }
 
 export interface NamedSectionFacts {
@@ -82,15 +84,17 @@ export function describeEntryIssue(
 ): string {
   const path = issue.path.map(String).join('.');
   const value = format(issue.path.slice(1).reduce(valueIn, found));
+  const field = section.fields.find(({ name }) => name === String(issue.path[2]));
   const allowed = section.fields.map(({ name }) => name).join(', ');
-  if (issue.code === 'custom') return `${path}: ${issue.message}`;
+  if (issue.code === 'custom' && issue.message.startsWith('found'))
+    return `${path}: ${issue.message}`;
   if (issue.code === 'invalid_key') return `${path}: not a name (expected ${NAME_EXPECTED})`;
   if (issue.path.length === 1) return `${path}: found ${value} (expected entries by name)`;
-  if (issue.code === 'unrecognized_keys') {
+  if (issue.code === 'unrecognized_keys' && !field?.isSecret) {
     const keys = issue.keys.map(format).join(', ');
     return `${path}: there is no such setting: ${keys} (expected ${allowed})`;
   }
-  const field = section.fields.find(({ name }) => name === String(issue.path[2]));
+  if (field?.isSecret) return `${path}: found something else (expected ${field.expected})`;
   return `${path}: found ${value} (expected ${field?.expected ?? allowed})`;
 }
 

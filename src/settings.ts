@@ -3,14 +3,16 @@
  * its default. The checks, the environment variables, the command line's flags, the JSON Schema for
  * editors, the file that `currents init` writes and the test over docs/settings.md all come from here.
  *
- * Sections of entries that the user names (`audiences`) are built by named-settings.ts and have neither
+ * Sections of entries that the user names (`audiences`, `syncs` and others) are built by named-settings.ts and have neither
  * flags nor variables.
  *
  * Only what this release obeys is listed. A setting of a later release is refused by name (see
  * LATER_SETTINGS): someone who asks for `privacy` must not find the addresses stored after all.
  */
 import { z } from 'zod';
+import { attributesSchema } from './attribute-settings.ts';
 import { audiencesSchema } from './audience-settings.ts';
+import { destinationsSchema } from './destination-settings.ts';
 import {
   describeEntryPart,
   describeSection,
@@ -18,6 +20,7 @@ import {
   type NamedSection,
 } from './named-settings.ts';
 import { DURATION_PATTERN, parseDuration, parseSize, SIZE_PATTERN } from './quantity.ts';
+import { checkSyncs, syncsSchema } from './sync-settings.ts';
 
 type SettingKind = 'text' | 'integer' | 'boolean' | 'duration' | 'size' | 'choice' | 'list';
 
@@ -124,8 +127,7 @@ function choice<const Values extends readonly [string, ...string[]]>(
 
 const SECOND_MS = 1000;
 
-/** The shape of currents.yaml. Parsed values are in milliseconds, bytes, numbers and booleans. */
-export const settingsSchema = z.strictObject({
+const sections = z.strictObject({
   source: z
     .strictObject({
       url: z
@@ -270,19 +272,22 @@ export const settingsSchema = z.strictObject({
       }),
     })
     .prefault({}),
+  attributes: attributesSchema,
   audiences: audiencesSchema,
+  syncs: syncsSchema,
+  destinations: destinationsSchema,
   logLevel: choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'info', {
     flag: '--log-level',
     description: 'How much is written to stderr.',
   }),
 });
 
+/** The shape of currents.yaml. Parsed values are in milliseconds, bytes, numbers and booleans. */
+export const settingsSchema = sections.check(checkSyncs);
+
 /** Sections of releases to come, and what each is for. Naming one is an error, not a wish. */
 export const LATER_SETTINGS = {
   privacy: 'hashing and dropping fields before they are stored',
-  attributes: 'attributes computed for Braze',
-  syncs: 'sending to Braze',
-  destinations: 'sending to Braze',
 } as const;
 
 /** All settings with a flag, in the order of the file. */

@@ -60,7 +60,10 @@ describe('values', () => {
         memoryLimitBytes: 256_000_000,
         threads: undefined,
       },
+      attributes: {},
       audiences: {},
+      syncs: {},
+      destinations: {},
       logLevel: 'info',
     });
   });
@@ -179,7 +182,7 @@ describe('what is wrong', () => {
     expect(refusal(() => loadYaml(yaml)).message).toContain(sentence);
   });
 
-  it.each(['privacy', 'attributes', 'syncs', 'destinations'])(
+  it.each(['privacy'])(
     '%s, which this release does not have, is refused instead of ignored',
     (name) => {
       const sentence = `${name}: this release does not have it yet`;
@@ -193,6 +196,21 @@ describe('what is wrong', () => {
     const secrets = [
       () => loadYaml('source: { secretAccessKey: hunter2 }'),
       () => loadYaml('apiKey: hunter2'),
+      () => loadYaml('destinations: { b: { kind: rest, instance: US-01, apiKey: hunter2 } }'),
+      () => loadYaml('destinations: { b: { kind: rest, instance: US-01, apiKey: [hunter2] } }'),
+      () =>
+        loadYaml(
+          'destinations: { b: { kind: rest, instance: US-01, apiKey: { env: hunter-2 } } }'.replace(
+            'hunter-2',
+            '"-hunter2"',
+          ),
+        ),
+      () =>
+        loadYaml('destinations: { b: { kind: rest, instance: US-01, apiKey: { hunter2: a } } }'),
+      () =>
+        loadYaml(
+          'destinations: { b: { kind: rest, instance: "https://hunter2@rest.iad-01.braze.com", apiKey: { env: A } } }',
+        ),
       () => load({ env: { CURRENTS_SOURCE: 's3://me:hunter2@bucket/' } }),
       () => load({ env: { CURRENTS_SOURCE: 's3://me:hunter2/slash@bucket/' } }),
       () => loadYaml('source: { endpoint: "https://me:hunter2@host" }'),

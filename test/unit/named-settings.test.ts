@@ -105,11 +105,14 @@ audiences:
 describe('every section of named entries', () => {
   it('has an example in the file of init that is valid', () => {
     const template = formatSettingsTemplate({ source: 'bucket', database: 'a.duckdb' });
-    for (const { name, example } of NAMED_SECTIONS) {
-      const yaml = [`${name}:`, ...example.map((line) => `  ${line}`)].join('\n');
-      expect(template).toContain(yaml.replace(/^/gm, '# '));
-      expect(Object.keys(load(yaml)[name as 'audiences'])).toEqual(Object.keys(parse(yaml)[name]));
-    }
+    const sections = NAMED_SECTIONS.map(({ name, example }) =>
+      [`${name}:`, ...example.map((line) => `  ${line}`)].join('\n'),
+    );
+    for (const yaml of sections) expect(template).toContain(yaml.replace(/^/gm, '# '));
+    // Together: the example of a sync names the others.
+    const config = load(sections.join('\n'));
+    for (const [name, entries] of Object.entries(parse(sections.join('\n'))))
+      expect(Object.keys(config[name as 'audiences'])).toEqual(Object.keys(entries as object));
   });
 
   it('is in the JSON Schema with the meaning of its fields', () => {
