@@ -18,14 +18,9 @@ import {
 } from './destination-settings.ts';
 import { CurrentsError } from './errors.ts';
 import { describeEntryIssue } from './named-settings.ts';
-import {
-  findSetting,
-  LATER_SETTINGS,
-  NAMED_SECTIONS,
-  SETTINGS,
-  type Setting,
-  settingsSchema,
-} from './settings.ts';
+import type { PrivacyKeySource } from './privacy-key.ts';
+import type { PrivacySettings } from './privacy-rules.ts';
+import { findSetting, NAMED_SECTIONS, SETTINGS, type Setting, settingsSchema } from './settings.ts';
 import { type FoundValue, parseSettingsFile, shorten } from './settings-file.ts';
 import type { SyncConfig } from './sync-settings.ts';
 
@@ -36,6 +31,7 @@ export interface Config {
   /** Absolute path of the DuckDB file. */
   readonly database: string;
   readonly schemaChanges: 'evolve' | 'freeze' | 'rescue';
+  readonly privacy: PrivacyConfig;
   readonly publish: { readonly path: string | undefined; readonly everyMs: number };
   readonly watch: { readonly everyMs: number };
   readonly limits: { readonly maxBlockBytes: number; readonly maxUncompressedBytes: number };
@@ -46,6 +42,8 @@ export interface Config {
   readonly destinations: Readonly<Record<string, DestinationConfig>>;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
+
+export interface PrivacyConfig extends PrivacySettings, PrivacyKeySource {}
 
 export interface SourceConfig {
   /** `s3://…`, `file://…` or an absolute folder; undefined until someone sets it. */
@@ -109,13 +107,14 @@ export function loadConfig(sources: ConfigSources = {}): Config {
     const isFromFile = value !== undefined && value === file.values.get(settingPath);
     return path.resolve(isFromFile ? path.dirname(file.path ?? '') : cwd, given);
   }
+  const databasePath = absolute('database', rest.database);
   function inFile(given: string): string {
     return path.resolve(path.dirname(file.path ?? ''), given);
   }
   return deepFreeze({
     ...rest,
     configPath: file.path,
-    database: absolute('database', rest.database),
+    database: databasePath,
     source: {
       ...sourceRest,
       region,
@@ -126,6 +125,14 @@ export function loadConfig(sources: ConfigSources = {}): Config {
           : absolute('source.url', source.url),
       lookbackMs: lookback,
       fullListingMs: fullListing,
+    },
+    privacy: {
+      ...rest.privacy,
+      keyFile:
+        rest.privacy.keyFile === undefined
+          ? `${databasePath}.key`
+          : absolute('privacy.keyFile', rest.privacy.keyFile),
+      givenKey: () => env[PRIVACY_KEY_VARIABLE] || undefined,
     },
     publish: {
       path: publish.path === undefined ? undefined : absolute('publish.path', publish.path),
@@ -183,6 +190,9 @@ export function isColorWanted(
 ): boolean {
   return isTerminal && !env.NO_COLOR && env.TERM !== 'dumb';
 }
+
+/** The one secret of ours that is a text and not a file. */
+const PRIVACY_KEY_VARIABLE = 'CURRENTS_PRIVACY_KEY';
 
 /** Far more than every setting with its comments takes. */
 const MAX_FILE_BYTES = 1_000_000;
@@ -269,23 +279,15 @@ function parseText(setting: Setting, given: string): unknown {
   }
 }
 
-/** Variables that would go unheard: of sections of later releases, and of entries, which have none. */
+/** Variables that would go unheard: of named entries, which have none. */
 function listRefusedVariables(env: NonNullable<ConfigSources['env']>): string[] {
-  const later = Object.entries(LATER_SETTINGS).map(
-    ([name, purpose]) => [`CURRENTS_${name.toUpperCase()}`, purpose] as const,
+  const refusals = NAMED_SECTIONS.map(
+    ({ name }) =>
+      [
+        `CURRENTS_${name.toUpperCase()}`,
+        `${name} have no environment variable (expected in the settings file)`,
+      ] as const,
   );
-  const refusals = [
-    ...later.map(
-      ([prefix, purpose]) => [prefix, `this release does not have it yet (${purpose})`] as const,
-    ),
-    ...NAMED_SECTIONS.map(
-      ({ name }) =>
-        [
-          `CURRENTS_${name.toUpperCase()}`,
-          `${name} have no environment variable (expected in the settings file)`,
-        ] as const,
-    ),
-  ];
   return Object.keys(env).flatMap((name) =>
     refusals
       .filter(([prefix]) => name === prefix || name.startsWith(`${prefix}_`))

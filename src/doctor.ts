@@ -8,6 +8,7 @@
 import { existsSync } from 'node:fs';
 import { access, constants, statfs } from 'node:fs/promises';
 import path from 'node:path';
+import { checkPrivacy } from './check-privacy.ts';
 import type { Config } from './config.ts';
 import type { ListedObject, ObjectStore } from './discovery/object-store.ts';
 import { CurrentsError } from './errors.ts';
@@ -38,6 +39,7 @@ export async function runChecks(config: Config, signal?: AbortSignal): Promise<r
     checkSettings(config),
     ...(await checkSource(config, signal)),
     await checkDatabase(config),
+    ...(await checkPrivacy(config)),
     await checkDisk(config.database, 'disk'),
     ...(config.publish.path === undefined ? [] : [await checkDisk(config.publish.path, 'publish')]),
   ];

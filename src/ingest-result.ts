@@ -5,6 +5,7 @@
 
 import type { CycleProblem, EventTypeCounts, LoadTotals } from './load-totals.ts';
 import type { SchemaChange } from './warehouse/event-tables.ts';
+import type { RulesChange } from './warehouse/privacy-record.ts';
 
 export interface IngestResult {
   /** 0 for a dry run, which leaves no trace. */
@@ -39,6 +40,8 @@ export interface IngestResult {
   readonly seconds: number;
   readonly eventTypes: Readonly<Record<string, EventTypeCounts>>;
   readonly schemaChanges: readonly SchemaChange[];
+  /** Null when the rules of the setting `privacy` are those of the last load. */
+  readonly privacyChange: RulesChange | null;
   /** The first failures of each kind, for people; all of them are in the ledger. */
   readonly problems: readonly CycleProblem[];
 }
@@ -53,6 +56,7 @@ export interface CycleFacts {
   readonly pending: number;
   readonly seconds: number;
   readonly totals: LoadTotals;
+  readonly privacyChange?: RulesChange | undefined;
 }
 
 export function buildResult(facts: CycleFacts): IngestResult {
@@ -81,6 +85,7 @@ export function buildResult(facts: CycleFacts): IngestResult {
     seconds: facts.seconds,
     eventTypes: Object.fromEntries([...totals.byType].sort(([a], [b]) => (a < b ? -1 : 1))),
     schemaChanges: totals.schemaChanges,
+    privacyChange: facts.privacyChange ?? null,
     problems: totals.problems,
   };
 }

@@ -23,6 +23,7 @@ import { buildResult, type CycleFacts, type IngestResult } from './ingest-result
 import { loadPending } from './load-pending.ts';
 import { LoadTotals } from './load-totals.ts';
 import { type Logger, silentLogger } from './logger.ts';
+import { openPrivacyDoor } from './open-privacy-door.ts';
 import { Database } from './warehouse/database.ts';
 import { BatchLoader } from './warehouse/load-batch.ts';
 import { migrate } from './warehouse/migrations.ts';
@@ -34,6 +35,8 @@ import {
   recordListing,
   selectUnknown,
 } from './warehouse/object-ledger.ts';
+import type { PrivacyDoor } from './warehouse/privacy-door.ts';
+import type { RulesChange } from './warehouse/privacy-record.ts';
 import {
   beginRun,
   finishRun,
@@ -163,6 +166,7 @@ async function recordAndLoad(
   const runId = await beginRun(database, scope, full && isWhole, cycle.startedAt);
   const listing = { discovered: 0, unchanged: 0 };
   const totals = new LoadTotals();
+  let privacyChange: RulesChange | undefined;
   let stopped = false;
   try {
     for await (const portion of portions) {
@@ -171,7 +175,9 @@ async function recordAndLoad(
       listing.unchanged += count.unchanged;
     }
     await noteListed(database, runId, now());
-    await loadAll(cycle, database, runId, totals);
+    const opened = await openPrivacyDoor(config.privacy, database, { runId, now: now(), logger });
+    privacyChange = opened.change;
+    await loadAll(cycle, database, runId, totals, opened.door);
   } catch (error) {
     stopped = error instanceof CurrentsError && error.code === 'INTERRUPTED';
     if (!stopped) {
@@ -186,19 +192,26 @@ async function recordAndLoad(
   const interrupted = stopped || (hooks.signal?.aborted === true && pending > totals.failed);
   const status = interrupted ? 'interrupted' : 'succeeded';
   await finishRun(database, runId, status, countRun(listing, totals), now());
-  const result = finish(cycle, { runId, ...listing, totals, pending, interrupted });
+  const facts = { runId, ...listing, totals, pending, interrupted, privacyChange };
+  const result = finish(cycle, facts);
   const { objects, events, bytes, seconds } = result;
   logger.info({ runId, objects, events, bytes, seconds }, 'cycle finished');
   return result;
 }
 
-async function loadAll(cycle: Cycle, database: Database, runId: number, totals: LoadTotals) {
+async function loadAll(
+  cycle: Cycle,
+  database: Database,
+  runId: number,
+  totals: LoadTotals,
+  door: PrivacyDoor | undefined,
+) {
   const { config, options, hooks, now, store } = cycle;
   const { schemaChanges } = config;
   await loadPending({
     database,
     store,
-    loader: new BatchLoader(database, { source: store.name, runId, schemaChanges, now }),
+    loader: new BatchLoader(database, { source: store.name, runId, schemaChanges, door, now }),
     runId,
     totals,
     filter: pendingFilter(cycle),

@@ -1,7 +1,6 @@
 /**
  * currents.yaml as text → the value of each setting in it with its place (line and column), and everything
- * that is wrong with the file itself: YAML errors, keys that do not exist, sections of later releases,
- * secrets.
+ * that is wrong with the file itself: YAML errors, keys that do not exist, secrets.
  *
  * Pure: nobody's files are opened here. Values are not checked, config.ts does that for all sources alike.
  * Collects every problem instead of stopping at the first, but only the first few YAML errors: a file
@@ -19,7 +18,7 @@ import {
   type YAMLMap,
 } from 'yaml';
 import { findNearestName } from './nearest-name.ts';
-import { findSetting, LATER_SETTINGS, NAMED_SECTIONS, SETTINGS } from './settings.ts';
+import { findSetting, NAMED_SECTIONS, SETTINGS } from './settings.ts';
 
 /** What one source says about one setting, and where it says it: `currents.yaml:3:13`. */
 export interface FoundValue {
@@ -63,11 +62,7 @@ export function parseSettingsFile(yaml: string, fileName: string): SettingsFile 
       const name = isScalar(key) ? shorten(String(key.value)) : '';
       const path = section === '' ? name : `${section}.${name}`;
       const keyPlace = placeOf(key.range[0]);
-      if (Object.hasOwn(LATER_SETTINGS, path)) {
-        problems.push(
-          `${keyPlace} ${path}: this release does not have it yet (${describeLater(path)})`,
-        );
-      } else if (findSetting(path) !== undefined) {
+      if (findSetting(path) !== undefined) {
         readValue(value, path);
       } else if (NAMED_SECTIONS.some((named) => named.name === path)) {
         readEntries(value, path);
@@ -144,10 +139,6 @@ function findNearest(node: ParsedNode | null, path: readonly PropertyKey[]): num
     nearest = next as ParsedNode;
   }
   return nearest?.range[0] ?? 0;
-}
-
-function describeLater(path: string): string {
-  return LATER_SETTINGS[path as keyof typeof LATER_SETTINGS];
 }
 
 /** Names directly under a section, `url, region, …`. */

@@ -39,7 +39,7 @@ function formatLine(
   if (setting.path === 'source.url') return `${name}: ${JSON.stringify(given.source)}`;
   if (setting.path === 'database') return `${name}: ${JSON.stringify(given.database)}`;
   const value = setting.default === undefined ? setting.example : setting.default;
-  return `# ${name}: ${Array.isArray(value) ? '[users.messages.email.*]' : String(value)}`;
+  return `# ${name}: ${Array.isArray(value) ? (setting.example ?? '[]') : String(value)}`;
 }
 
 function wrap(text: string): string[] {

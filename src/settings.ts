@@ -6,8 +6,7 @@
  * Sections of entries that the user names (`audiences`, `syncs` and others) are built by named-settings.ts and have neither
  * flags nor variables.
  *
- * Only what this release obeys is listed. A setting of a later release is refused by name (see
- * LATER_SETTINGS): someone who asks for `privacy` must not find the addresses stored after all.
+ * Only what this release obeys is listed; any other name is refused.
  */
 import { z } from 'zod';
 import { attributesSchema } from './attribute-settings.ts';
@@ -19,6 +18,7 @@ import {
   isNamedSection,
   type NamedSection,
 } from './named-settings.ts';
+import { EXPECTED_RULES, isPrivacyRule } from './privacy-rules.ts';
 import { DURATION_PATTERN, parseDuration, parseSize, SIZE_PATTERN } from './quantity.ts';
 import { checkSyncs, syncsSchema } from './sync-settings.ts';
 
@@ -125,6 +125,13 @@ function choice<const Values extends readonly [string, ...string[]]>(
     .register(registry, { ...asked, kind: 'choice', expected, default: written });
 }
 
+function privacyRules(action: 'hash' | 'drop', asked: Asked) {
+  return z
+    .array(z.string().refine((rule) => isPrivacyRule(rule, action)))
+    .default([])
+    .register(registry, { ...asked, kind: 'list', expected: EXPECTED_RULES, default: [] });
+}
+
 const SECOND_MS = 1000;
 
 const sections = z.strictObject({
@@ -176,6 +183,7 @@ const sections = z.strictObject({
         description:
           'Only these event types, by name or pattern (`*` stands for anything); empty means all. Others are not even listed.',
         default: [],
+        example: '[users.messages.email.*]',
       }),
       lookback: duration('48h', {
         flag: '--lookback',
@@ -210,6 +218,27 @@ const sections = z.strictObject({
     description:
       'What a new or changed field does. evolve: columns are added and widened; freeze: the object is quarantined; rescue: the value goes to `_rescued` and tables stay as they are.',
   }),
+  privacy: z
+    .strictObject({
+      hash: privacyRules('hash', {
+        flag: '--privacy-hash',
+        description:
+          'What is replaced by a keyed hash (HMAC-SHA-256) before anything is stored: fields, as email_address, properties.email, pii or pii.phone, each with " in EVENT_TYPE" if need be.',
+        example: '[email_address, pii.phone]',
+      }),
+      drop: privacyRules('drop', {
+        flag: '--privacy-drop',
+        description: 'What is never stored, in the same words.',
+        example: '[ad_id, pii in users.messages.sms.*]',
+      }),
+      keyFile: text({
+        flag: '--privacy-key-file',
+        description:
+          'The file with the key of the hashes, made when there is none; otherwise it lies beside the database and is called like it, with .key at the end. The key itself can be in CURRENTS_PRIVACY_KEY.',
+        example: 'secrets/privacy.key',
+      }),
+    })
+    .prefault({}),
   publish: z
     .strictObject({
       path: text({
@@ -284,11 +313,6 @@ const sections = z.strictObject({
 
 /** The shape of currents.yaml. Parsed values are in milliseconds, bytes, numbers and booleans. */
 export const settingsSchema = sections.check(checkSyncs);
-
-/** Sections of releases to come, and what each is for. Naming one is an error, not a wish. */
-export const LATER_SETTINGS = {
-  privacy: 'hashing and dropping fields before they are stored',
-} as const;
 
 /** All settings with a flag, in the order of the file. */
 export const SETTINGS: readonly Setting[] = listSettings(settingsSchema, '');

@@ -14,6 +14,7 @@ export function formatCycle(result: IngestResult, isDryRun = false): string {
     formatHead(result),
     formatEventTypes(result),
     formatChanges(result),
+    formatPrivacyChange(result),
     formatProblems(result),
     formatNext(result),
   ]
@@ -81,6 +82,14 @@ function formatChanges({ schemaChanges }: IngestResult): string {
     `${formatCount(news.length, 'schema change')}, all of them in ops.schema_changes:`,
     ...lines,
     ...(more > 0 ? [`  … and ${more} more`] : []),
+  ].join('\n');
+}
+
+function formatPrivacyChange({ privacyChange }: IngestResult): string {
+  if (privacyChange === null || privacyChange.objectsBefore === 0) return '';
+  return [
+    `The rules of privacy changed. ${formatCount(privacyChange.objectsBefore, 'object')} that were loaded before stay as they are;`,
+    'a new database, filled from the bucket, has everything under the new rules: docs/privacy.md',
   ].join('\n');
 }
 

@@ -15,7 +15,9 @@ export function hashPads(key: string): readonly [inner: string, outer: string] {
   const bytes = Buffer.from(key);
   const short = bytes.length > BLOCK_BYTES ? createHash('sha256').update(bytes).digest() : bytes;
   const block = Buffer.concat([short, Buffer.alloc(BLOCK_BYTES - short.length)]);
-  const pad = (mask: number) => block.map((byte) => byte ^ mask).toString('hex');
+  function pad(mask: number): string {
+    return Buffer.from(block.map((byte) => byte ^ mask)).toString('hex');
+  }
   return [pad(0x36), pad(0x5c)];
 }
 

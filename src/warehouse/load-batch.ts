@@ -32,6 +32,7 @@ import {
   type TablePlan,
 } from './event-tables.ts';
 import { formatInstant, quarantineObject } from './object-ledger.ts';
+import type { PrivacyDoor } from './privacy-door.ts';
 import { removeOldRows, requeueLostDuplicates } from './replace-object.ts';
 
 /** A downloaded and opened object. */
@@ -50,6 +51,8 @@ export interface LoadOptions {
   readonly source: string;
   readonly runId: number;
   readonly schemaChanges: SchemaChangeMode;
+  /** What is hashed or dropped on the way into the tables; undefined: nothing. */
+  readonly door?: PrivacyDoor | undefined;
   readonly now: () => Date;
 }
 
@@ -221,7 +224,14 @@ export class BatchLoader {
         ...(table.hasRescued ? [RESCUED_COLUMN] : []),
         OBJECT_ID_COLUMN,
       ].join(', ');
-      await this.#database.run(`insert into ${target} (${columns}) select ${columns} from ${scan}`);
+      const passage = this.#options.door?.passageInto(
+        table,
+        objects.map(({ container }) => container.schema.type),
+      );
+      await this.#database.run(
+        `insert into ${target} (${columns}) select ${passage?.columns ?? columns} from ${scan}`,
+        passage?.values,
+      );
     });
     return source.needsRescued;
   }

@@ -310,6 +310,19 @@ const MIGRATIONS: readonly string[] = [
     merged_at timestamp
   );
   `,
+  `
+  create table ops.privacy_key (
+    fingerprint varchar not null,
+    first_used_at timestamp not null
+  );
+
+  create table ops.privacy_rules (
+    run_id bigint not null,
+    recorded_at timestamp not null,
+    hash varchar not null,
+    dropped varchar not null
+  );
+  `,
 ];
 
 const COMMENTS: Readonly<Record<string, string>> = {
@@ -323,6 +336,9 @@ const COMMENTS: Readonly<Record<string, string>> = {
   'ops.event_tables': 'Which table holds which event type.',
   'ops.event_columns': 'Which column holds which Avro field.',
   'ops.event_type_folders': 'The newest hour listed in each folder: where the next poll starts.',
+  'ops.privacy_key': 'Which key the hashes in this database were made with.',
+  'ops.privacy_rules':
+    'Each change of the setting privacy, and the run that loaded under it first.',
   'sync.runs': 'One row for each run of a sync: its receipt.',
   'sync.outbox': 'What is on its way to Braze: one row a person; it leaves when it is settled.',
   'sync.people': 'What Braze last accepted, one row a person; sync.shadow shows it by attribute.',

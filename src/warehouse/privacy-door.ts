@@ -5,8 +5,8 @@
  *
  * Only text can become a hash. A number, a date or a truth value that is to be hashed is dropped: there are so few
  * of them that a hash would hide nothing, and its column could not hold it. Empty text and `[REDACTED]` stay as
- * they are, since both say that there is no value. JSON that loses keys is written anew: spaces go and
- * 1.10 becomes 1.1.
+ * they are, since both say that there is no value. JSON of which keys are hashed or dropped is written anew:
+ * spaces go, 1.10 becomes 1.1, and hashed keys come last.
  */
 import type { RecordType } from '../avro/avro-schema.ts';
 import type { PrivacyRules, Treatment } from '../privacy-rules.ts';
@@ -24,12 +24,11 @@ export interface Passage {
 
 export class PrivacyDoor {
   readonly #rules: PrivacyRules;
-  readonly #readKey: () => string;
+  readonly #key: string;
 
-  /** @param readKey called only when something is to be hashed */
-  constructor(rules: PrivacyRules, readKey: () => string) {
+  constructor(rules: PrivacyRules, key: string) {
     this.#rules = rules;
-    this.#readKey = readKey;
+    this.#key = key;
   }
 
   /**
@@ -57,7 +56,7 @@ export class PrivacyDoor {
       OBJECT_ID_COLUMN,
     ].join(', ');
     const hashes = columns.includes('$1');
-    return { columns, values: hashes ? hashPads(this.#readKey()) : [] };
+    return { columns, values: hashes ? hashPads(this.#key) : [] };
   }
 }
 

@@ -101,12 +101,12 @@ describe('a wrong command line', () => {
 
 describe('wrong settings', () => {
   it('end with 2 and name every place', async () => {
-    writeFileSync(path.join(cwd, 'currents.yaml'), 'source: { lookback: soon }\nprivacy: {}\n');
+    writeFileSync(path.join(cwd, 'currents.yaml'), 'source: { lookback: soon }\nsecrets: {}\n');
     expect(await run('ingest --threads 0', { env: { CURRENTS_EVERY: '1' } })).toEqual({
       stdout: '',
       stderr: [
         'error: cannot use the settings: 4 problems',
-        '  currents.yaml:2:1 privacy: this release does not have it yet (hashing and dropping fields before they are stored)',
+        '  currents.yaml:2:1 secrets: there is no such setting',
         '  currents.yaml:1:21 source.lookback: found "soon" (expected a duration such as 90s, 15m, 48h or 7d, not more than 36500d)',
         '  CURRENTS_EVERY watch.every: found "1" (expected a duration such as 90s, 15m, 48h or 7d, not less than a second and not more than 36500d)',
         '  --threads load.threads: found 0 (expected a whole number from 1 to 256)',

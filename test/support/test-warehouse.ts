@@ -15,6 +15,7 @@ import type { SchemaChangeMode } from '../../src/warehouse/event-tables.ts';
 import { BatchLoader, type LoadResult, type OpenedObject } from '../../src/warehouse/load-batch.ts';
 import { migrate } from '../../src/warehouse/migrations.ts';
 import { recordListing } from '../../src/warehouse/object-ledger.ts';
+import type { PrivacyDoor } from '../../src/warehouse/privacy-door.ts';
 
 export const SOURCE = 'file:///bucket';
 export const NOW = new Date('2026-09-02T12:00:00Z');
@@ -69,15 +70,17 @@ export class TestWarehouse {
   async load(
     objects: readonly TestObject[],
     mode: SchemaChangeMode = 'evolve',
+    door?: PrivacyDoor,
   ): Promise<LoadResult> {
-    return this.loader(mode).load(await this.discover(objects));
+    return this.loader(mode, door).load(await this.discover(objects));
   }
 
-  loader(mode: SchemaChangeMode = 'evolve'): BatchLoader {
+  loader(mode: SchemaChangeMode = 'evolve', door?: PrivacyDoor): BatchLoader {
     return new BatchLoader(this.database, {
       source: SOURCE,
       runId: 1,
       schemaChanges: mode,
+      door,
       now: () => NOW,
     });
   }

@@ -51,6 +51,12 @@ describe('values', () => {
       },
       database: path.join(cwd, 'currents.duckdb'),
       schemaChanges: 'evolve',
+      privacy: {
+        hash: [],
+        drop: [],
+        keyFile: path.join(cwd, 'currents.duckdb.key'),
+        givenKey: expect.any(Function),
+      },
       publish: { path: undefined, everyMs: 3_600_000 },
       watch: { everyMs: 60_000 },
       limits: { maxBlockBytes: 64_000_000, maxUncompressedBytes: 512_000_000 },
@@ -98,8 +104,9 @@ load: { threads: 2, batchBytes: 1000 }`);
       'load.threads': '2',
       'load.batchBytes': '1000',
     };
-    expect(load({ env })).toEqual({ ...fromFile, configPath: undefined });
-    expect(load({ flags })).toEqual({ ...fromFile, configPath: undefined });
+    const privacy = { ...fromFile.privacy, givenKey: expect.any(Function) };
+    expect(load({ env })).toEqual({ ...fromFile, privacy, configPath: undefined });
+    expect(load({ flags })).toEqual({ ...fromFile, privacy, configPath: undefined });
     expect(fromFile.source).toMatchObject({ concurrency: 3, maxObjectBytes: 5 * 2 ** 20 });
   });
 
@@ -181,16 +188,6 @@ describe('what is wrong', () => {
   ])('%s is refused', (yaml, sentence) => {
     expect(refusal(() => loadYaml(yaml)).message).toContain(sentence);
   });
-
-  it.each(['privacy'])(
-    '%s, which this release does not have, is refused instead of ignored',
-    (name) => {
-      const sentence = `${name}: this release does not have it yet`;
-      expect(refusal(() => loadYaml(`${name}: { a: 1 }`)).message).toContain(sentence);
-      const env = { [`CURRENTS_${name.toUpperCase()}_HASH`]: 'email_address' };
-      expect(refusal(() => load({ env })).message).toContain('this release does not have it yet');
-    },
-  );
 
   it('is never a reason to repeat a secret', () => {
     const secrets = [

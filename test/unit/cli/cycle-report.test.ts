@@ -25,6 +25,7 @@ function cycle(objects: Partial<IngestResult['objects']>, rest: Partial<IngestRe
     seconds: 1,
     eventTypes: {},
     schemaChanges: [],
+    privacyChange: null,
     problems: [],
     ...rest,
   });

@@ -37,7 +37,7 @@ it('a ledger from before ops.event_type_folders gets the newest hour of each fol
   );
 
   await database.run(
-    'drop schema c360 cascade; drop schema sync cascade; drop table ops.event_type_folders; delete from ops.migrations where step > 1',
+    'drop schema c360 cascade; drop schema sync cascade; drop table ops.event_type_folders; drop table ops.privacy_key; drop table ops.privacy_rules; delete from ops.migrations where step > 1',
   );
   await migrate(database);
   expect(await readNewestHours(database, SOURCE)).toEqual(noted);
