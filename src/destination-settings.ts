@@ -7,6 +7,7 @@
 import { z } from 'zod';
 import { entryField, namedEntries } from './named-settings.ts';
 import { parseSize, SIZE_PATTERN } from './quantity.ts';
+import { INSTANCE_EXPECTED, isInstance } from './sync/instances.ts';
 
 /** Where a secret is; readSecret in config.ts gets it. */
 export type SecretSource = { readonly env: string } | { readonly file: string };
@@ -107,10 +108,10 @@ const rest = z.strictObject({
       '`files`: staged for cloud data ingestion; `rest`: sent to the endpoint /users/track.',
     expected: 'files or rest',
   }),
-  instance: entryField(z.string().regex(/^[^@\s]+$/), {
+  instance: entryField(z.string().refine(isInstance), {
     description:
       "REST: the instance's code (US-03), or the address of its dashboard or REST endpoint.",
-    expected: 'a code such as US-03 or an address, without credentials in it',
+    expected: INSTANCE_EXPECTED,
   }),
   apiKey: entryField(
     z.union([

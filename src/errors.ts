@@ -33,6 +33,10 @@ export const ERROR_CODES = {
   DATABASE_FAILED: 'the operator: DuckDB could not do it',
   DISK_FULL: 'the operator: no space left',
   QUERY_FAILED: 'the caller: DuckDB refused the SQL',
+  BRAZE_ACCESS_DENIED: 'the operator: the API key is wrong, or may not do this',
+  BRAZE_REFUSED: 'the operator: Braze refuses every request, for what it is or where it goes',
+  BRAZE_UNAVAILABLE:
+    'nobody: Braze did not answer, or its rate limit is used up; the next run goes on',
   INTERRUPTED: 'nobody: asked to stop',
   UNEXPECTED: 'us: a defect in currents itself',
 } as const;

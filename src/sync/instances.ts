@@ -56,6 +56,16 @@ export function resolveInstance(given: string): string {
   return resolveUrl(url, text);
 }
 
+/** Whether `resolveInstance` would know it. */
+export function isInstance(given: string): boolean {
+  try {
+    resolveInstance(given);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function resolveUrl(url: URL, text: string): string {
   if (url.username !== '' || url.password !== '')
     // Not shown: what stands there may be the key.

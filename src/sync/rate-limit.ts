@@ -91,7 +91,8 @@ export class Pacer {
     for (;;) {
       const waitMs = this.#reserve();
       // A timer's least step is a millisecond; shorter waits are made up for by the burst.
-      if (waitMs >= 1) await this.#clock.sleep(waitMs, signal);
+      if (waitMs >= 1) await this.#clock.sleep(waitMs, signal).catch(() => undefined);
+      // The caller's own reason, not the timer's.
       signal?.throwIfAborted();
       if (this.pauseMs === 0) return;
     }

@@ -126,6 +126,6 @@ describe('the pacer', () => {
     const controller = new AbortController();
     const taken = pacer.take(controller.signal);
     controller.abort(new Error('asked to stop'));
-    await expect(taken).rejects.toThrow();
+    await expect(taken).rejects.toThrow('asked to stop');
   });
 });
