@@ -24,6 +24,7 @@ import { loadPending } from './load-pending.ts';
 import { LoadTotals } from './load-totals.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import { openPrivacyDoor } from './open-privacy-door.ts';
+import { refreshViews } from './profiles/refresh-views.ts';
 import { Database } from './warehouse/database.ts';
 import { BatchLoader } from './warehouse/load-batch.ts';
 import { migrate } from './warehouse/migrations.ts';
@@ -178,6 +179,7 @@ async function recordAndLoad(
     const opened = await openPrivacyDoor(config.privacy, database, { runId, now: now(), logger });
     privacyChange = opened.change;
     await loadAll(cycle, database, runId, totals, opened.door);
+    await refreshViews(database);
   } catch (error) {
     stopped = error instanceof CurrentsError && error.code === 'INTERRUPTED';
     if (!stopped) {

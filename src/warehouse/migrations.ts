@@ -323,6 +323,29 @@ const MIGRATIONS: readonly string[] = [
     dropped varchar not null
   );
   `,
+  // Views over the events and audiences: src/profiles/refresh-views.ts and refresh-audiences.ts.
+  `
+  create table c360.view_definitions (
+    definition varchar not null
+  );
+
+  create table c360.audiences (
+    audience varchar not null,
+    refreshed_at timestamp,
+    members bigint,
+    entered bigint,
+    departed bigint,
+    failed_at timestamp,
+    error varchar
+  );
+
+  create table c360.audience_members (
+    audience varchar not null,
+    person_id varchar not null,
+    entered_at timestamp not null,
+    left_at timestamp
+  );
+  `,
 ];
 
 const COMMENTS: Readonly<Record<string, string>> = {
@@ -362,6 +385,11 @@ const COMMENTS: Readonly<Record<string, string>> = {
   'c360.state': 'One row: as of which instant the tables of c360 are, and when they were made.',
   'c360.identities':
     'Every user_id ever seen, the one that survives, and the external ids that it had.',
+  'c360.view_definitions': 'Internal: what the views over the event tables were made from.',
+  'c360.audiences':
+    'Each audience as of its last refresh, and why the last attempt failed if it did.',
+  'c360.audience_members':
+    'One row for each stay of a person in an audience; left_at is null while it lasts.',
 };
 
 /**
