@@ -11,7 +11,10 @@
 import { randomBytes } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
 import {
+  constants,
+  copyFile,
   type FileHandle,
+  link,
   mkdir,
   open,
   readdir,
@@ -31,6 +34,7 @@ import type {
   FolderListing,
   ListedObject,
   ListOptions,
+  LocalFile,
   ObjectStore,
 } from './object-store.ts';
 
@@ -121,6 +125,26 @@ class LocalFolder implements ObjectStore {
     } catch (cause) {
       await rm(temporary, { force: true }).catch(() => undefined); // the first error is the one to tell
       throw this.#failure('write', key, cause);
+    }
+  }
+
+  async putFile(key: string, file: LocalFile, signal?: AbortSignal): Promise<boolean> {
+    throwIfInterrupted(signal, `write ${this.urlOf(key)}`);
+    this.requestCounts.put++;
+    const target = this.#pathOf(key);
+    const folder = path.dirname(target);
+    const temporary = path.join(folder, `.${randomBytes(8).toString('hex')}.tmp`);
+    try {
+      await mkdir(folder, { recursive: true });
+      await copyFile(file.path, temporary, constants.COPYFILE_FICLONE);
+      await flush(temporary);
+      const isNew = await nameFile(temporary, target);
+      await flush(folder);
+      return isNew;
+    } catch (cause) {
+      throw this.#failure('write', key, cause);
+    } finally {
+      await rm(temporary, { force: true }).catch(() => undefined); // the first error is the one to tell
     }
   }
 
@@ -306,6 +330,35 @@ async function writeWhole(target: string, bytes: Uint8Array): Promise<void> {
     await handle.close();
   }
 }
+
+/** Data first, then the folder's entry: a name is only as lasting as what it names. */
+async function flush(fileOrFolder: string): Promise<void> {
+  const handle = await open(fileOrFolder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A second name for the file, unless there is such a name already; a rename would replace it. */
+async function nameFile(temporary: string, target: string): Promise<boolean> {
+  try {
+    await link(temporary, target);
+    return true;
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    if (error.code === 'EEXIST') return false;
+    if (!NO_LINKS.has(error.code)) throw error;
+    // One process at a time writes there: between looking and renaming nobody else does.
+    if ((await stat(target).catch(() => undefined)) !== undefined) return false;
+    await rename(temporary, target);
+    return true;
+  }
+}
+
+/** File systems without hard links: FAT, some network folders. */
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 /** Whether a real path is the folder `outer` or below it. */
 function isWithin(inner: string, outer: string): boolean {

@@ -38,6 +38,14 @@ export interface FolderListing {
   readonly objects: readonly ListedObject[];
 }
 
+/** A complete file on this machine. */
+export interface LocalFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** In hexadecimal. */
+  readonly md5: string;
+}
+
 export interface ObjectStore {
   /** What the ledger files keys under: `s3://bucket` or `file:///absolute/folder`. */
   readonly name: string;
@@ -58,6 +66,14 @@ export interface ObjectStore {
   fetch(object: ListedObject, signal?: AbortSignal): Promise<FetchedObject>;
   /** Writes one object whole; readers see the old one or the new one. */
   put(key: string, bytes: Uint8Array): Promise<void>;
+  /**
+   * Writes a file as a new object, in one request and without holding it in memory: readers see nothing of
+   * it or all of it, and it is there to stay when this returns.
+   *
+   * @returns false when there is an object under this key already; that one stays. Stores that know no
+   *   condition (`If-None-Match`) replace it.
+   */
+  putFile(key: string, file: LocalFile, signal?: AbortSignal): Promise<boolean>;
   /** How many requests have been made, by operation; for cost, tests and benchmarks. */
   readonly requestCounts: { readonly list: number; readonly fetch: number; readonly put: number };
   close(): void;

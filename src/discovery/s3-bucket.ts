@@ -10,7 +10,8 @@
  */
 
 import { createHash } from 'node:crypto';
-import { addAbortSignal, type Readable } from 'node:stream';
+import { createReadStream } from 'node:fs';
+import { addAbortSignal, Readable } from 'node:stream';
 import type {
   _Object,
   GetObjectCommandOutput,
@@ -27,6 +28,7 @@ import type {
   FolderListing,
   ListedObject,
   ListOptions,
+  LocalFile,
   ObjectStore,
 } from './object-store.ts';
 import { readBody } from './read-body.ts';
@@ -56,6 +58,8 @@ export interface S3Settings {
 /** The most that S3 gives at once; ListObjectsV2 reference, 2026-09. */
 const KEYS_PER_PAGE = 1000;
 
+const UPLOAD_CHUNK_BYTES = 256 * 1024;
+
 const DEFAULT_ATTEMPTS = 6;
 const DEFAULT_RETRY_WAIT_MS = 200;
 const LONGEST_WAIT_FACTOR = 100;
@@ -77,6 +81,8 @@ class S3Bucket implements ObjectStore {
   #client: Promise<Connection> | undefined;
   /** Directory buckets have random ETags; S3 user guide, "Directory buckets", 2026-09. */
   readonly #hasRandomEtags: boolean;
+  /** Until the store says that it does not know `If-None-Match`. */
+  #hasConditions = true;
   /** Once one object was: the ETag of such an object looks like an MD5 sum and is none. */
   #seesKmsObjects = false;
 
@@ -134,6 +140,31 @@ class S3Bucket implements ObjectStore {
         ...this.#payer,
       });
       await client.send(command, { abortSignal: watch.signal });
+    });
+  }
+
+  async putFile(key: string, file: LocalFile, signal?: AbortSignal): Promise<boolean> {
+    return this.#request(this.#attemptOf('write', key), signal, async ({ client, sdk }, watch) => {
+      for (;;) {
+        this.requestCounts.put++;
+        const command = new sdk.PutObjectCommand({
+          Bucket: this.#bucket,
+          Key: key,
+          Body: Readable.from(readFile(file.path, watch), { objectMode: false }),
+          ContentLength: file.sizeBytes,
+          ContentMD5: Buffer.from(file.md5, 'hex').toString('base64'),
+          ...(this.#hasConditions && { IfNoneMatch: '*' }),
+          ...this.#payer,
+        });
+        try {
+          await client.send(command, { abortSignal: watch.signal });
+          return true;
+        } catch (error) {
+          if (isNamed(error, 'PreconditionFailed')) return false;
+          if (!this.#hasConditions || !isNamed(error, 'NotImplemented')) throw error;
+          this.#hasConditions = false;
+        }
+      }
     });
   }
 
@@ -388,6 +419,18 @@ function isEncryptedByKey(answer: GetObjectCommandOutput): boolean {
     answer.ServerSideEncryption?.startsWith('aws:kms') === true ||
     answer.SSECustomerAlgorithm !== undefined
   );
+}
+
+/** An upload that gets on is none that has stalled. */
+async function* readFile(path: string, watch: StallWatch): AsyncGenerator<Buffer> {
+  for await (const chunk of createReadStream(path, { highWaterMark: UPLOAD_CHUNK_BYTES })) {
+    watch.touch();
+    yield chunk as Buffer;
+  }
+}
+
+function isNamed(error: unknown, name: string): boolean {
+  return error instanceof Error && error.name === name;
 }
 
 function wrongBytes(url: string, found: string): CurrentsError {

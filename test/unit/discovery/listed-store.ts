@@ -75,6 +75,10 @@ export class ListedStore implements ObjectStore {
     return Promise.reject(new Error('this store has no bytes'));
   }
 
+  putFile(): Promise<boolean> {
+    return Promise.reject(new Error('this store has no bytes'));
+  }
+
   close(): void {}
 
   /** Index of the first key that is not before this one. */

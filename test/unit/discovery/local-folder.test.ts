@@ -15,6 +15,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openLocalFolder } from '../../../src/discovery/local-folder.ts';
 import type { ListOptions, ObjectStore } from '../../../src/discovery/object-store.ts';
+import { aLocalFile } from '../../support/local-file.ts';
 
 let root: string;
 let store: ObjectStore;
@@ -194,6 +195,29 @@ describe('put', () => {
 
   it.each(['../escaped', 'a/../../escaped', './x', '..'])('refuses the key %s', async (key) => {
     await expect(store.put(key, Buffer.from('1'))).rejects.toMatchObject({ code: 'USAGE' });
+  });
+});
+
+describe('putFile', () => {
+  it('makes one object of a file, and leaves nothing else behind', async () => {
+    const file = aLocalFile('hello');
+    expect(await store.putFile('a/b/x', file)).toBe(true);
+    expect(readdirSync(path.join(root, 'a', 'b'))).toEqual(['x']);
+    expect((await store.fetch(anObject('a/b/x'))).bytes.toString()).toBe('hello');
+  });
+
+  it('never replaces an object', async () => {
+    await store.put('x', Buffer.from('first'));
+    expect(await store.putFile('x', aLocalFile('second'))).toBe(false);
+    expect((await store.fetch(anObject('x'))).bytes.toString()).toBe('first');
+    expect(readdirSync(root)).toEqual(['x']);
+  });
+
+  it('says which file could not be written', async () => {
+    await store.put('taken', Buffer.from('x'));
+    await expect(store.putFile('taken/x', aLocalFile('y'))).rejects.toMatchObject({
+      context: { key: 'taken/x' },
+    });
   });
 });
 

@@ -5,6 +5,7 @@
 
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import {
   GetObjectCommand,
   type GetObjectCommandOutput,
@@ -15,6 +16,7 @@ import {
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openS3Bucket, type S3Settings } from '../../../src/discovery/s3-bucket.ts';
+import { aLocalFile } from '../../support/local-file.ts';
 
 const s3 = mockClient(S3Client);
 
@@ -64,6 +66,48 @@ describe('list', () => {
     ]);
   });
 });
+
+describe('putFile', () => {
+  it('streams the file under the condition that there is nothing yet', async () => {
+    s3.on(PutObjectCommand).resolves({});
+    expect(await aBucket().putFile('k', aLocalFile('hello'))).toBe(true);
+    const [call] = s3.commandCalls(PutObjectCommand);
+    expect(call?.args[0].input).toMatchObject({
+      Key: 'k',
+      ContentLength: 5,
+      ContentMD5: 'XUFAKrxLKna5cZ2REBfFkg==',
+      IfNoneMatch: '*',
+    });
+    expect(await text(call?.args[0].input.Body as Readable)).toBe('hello');
+  });
+
+  it('says when there is an object already', async () => {
+    s3.on(PutObjectCommand).rejects(named('PreconditionFailed', 412));
+    expect(await aBucket().putFile('k', aLocalFile('hello'))).toBe(false);
+    expect(s3.calls()).toHaveLength(1);
+  });
+
+  it('asks for no condition where the store has none', async () => {
+    s3.on(PutObjectCommand, { IfNoneMatch: '*' }).rejects(named('NotImplemented', 501));
+    s3.on(PutObjectCommand, { IfNoneMatch: undefined }).resolves({});
+    const store = aBucket();
+    const file = aLocalFile('hello');
+    expect(await store.putFile('k', file)).toBe(true);
+    expect(await store.putFile('l', file)).toBe(true);
+    expect(s3.calls()).toHaveLength(3);
+  });
+
+  it('reads the file anew for each attempt', async () => {
+    s3.on(PutObjectCommand).rejectsOnce(named('SlowDown', 503)).resolves({});
+    expect(await aBucket({ retryWaitMs: 1 }).putFile('k', aLocalFile('hello'))).toBe(true);
+    const bodies = s3.commandCalls(PutObjectCommand).map((call) => call.args[0].input.Body);
+    expect(new Set(bodies).size).toBe(2);
+  });
+});
+
+function named(name: string, httpStatusCode: number): Error {
+  return Object.assign(new Error('made up'), { name, $metadata: { httpStatusCode } });
+}
 
 describe('fetch', () => {
   it('compares the bytes with an ETag that is their MD5 sum', async () => {
