@@ -296,8 +296,9 @@ const MIGRATIONS: readonly string[] = [
   create table c360.state (
     catalogue_version varchar not null,
     is_complete boolean not null,
-    as_of timestamp,
-    refreshed_at timestamp
+    as_of timestamp not null,
+    reduced_facts bigint not null,
+    refreshed_at timestamp not null
   );
 
   create table c360.identities (
@@ -309,6 +310,29 @@ const MIGRATIONS: readonly string[] = [
     last_seen timestamp,
     merged_at timestamp
   );
+
+  create view c360.identity_findings as
+  with ids as (
+    select 'user_id' as id_type, user_id as id, person_id from c360.identities
+    union all
+    select 'external_id', unnest(external_ids), person_id from c360.identities),
+  known as (
+    select id_type, id, list(distinct person_id order by person_id) as people
+    from ids group by id_type, id)
+  select 'differ only in case or space' as finding, id_type, list(id order by id) as ids,
+    list_sort(list_distinct(flatten(list(people)))) as people
+  from known group by id_type, lower(regexp_replace(id, '[\\s\\pZ]+', '', 'g')) having count(*) > 1
+  union all
+  select 'looks like an email address', id_type, [id], people
+  from known where regexp_matches(id, '^\\s*[^@\\s]+@[^@\\s]+\\.[^@\\s]+\\s*$')
+  union all
+  select 'looks like a phone number', id_type, [id], people
+  from known where regexp_matches(id, '^\\s*(\\+[0-9 ().-]{8,20}|\\(?[0-9]{2,4}\\)?[ .-][0-9]{3,4}[ .-]?[0-9]{3,4})\\s*$')
+  union all
+  select 'on several people', id_type, [id], people from known where len(people) > 1;
+
+  comment on view c360.identity_findings is
+    'Ids that somebody should look at. Nobody was joined or left apart because of them.';
   `,
   `
   create table ops.privacy_key (
