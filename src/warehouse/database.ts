@@ -82,8 +82,7 @@ export class Database {
     const giveUpAt = Date.now() + (options.waitMs ?? 0);
     for (;;) {
       try {
-        const instance = await DuckDBInstance.create(options.path, settings);
-        const connection = await instance.connect();
+        const { instance, connection } = await connect(options, settings);
         if (!options.readOnly) await connection.run(KEEP_ROW_GROUPS);
         return new Database(options.path, instance, connection);
       } catch (error) {
@@ -233,13 +232,44 @@ export class Database {
 }
 
 /**
+ * A file called c360.duckdb, as in many a settings file, would make `c360.profiles` ambiguous: DuckDB calls a
+ * database like its file. So it is attached under another name. Others who open it have to do the same, or
+ * to write `c360.c360.profiles`.
+ */
+async function connect({ path, readOnly }: OpenOptions, settings: Record<string, string>) {
+  if (nameOf(path) !== 'c360') {
+    const instance = await DuckDBInstance.create(path, settings);
+    return { instance, connection: await instance.connect() };
+  }
+  const { access_mode: _mode, ...others } = settings;
+  const instance = await DuckDBInstance.create(':memory:', {
+    ...others,
+    temp_directory: `${path}.tmp`,
+  });
+  try {
+    const connection = await instance.connect();
+    const mode = readOnly ? ' (read_only)' : '';
+    await connection.run(`attach ${quoteLiteral(path)} as currents${mode}; use currents`);
+    return { instance, connection };
+  } catch (error) {
+    instance.closeSync();
+    throw error;
+  }
+}
+
+/** As DuckDB calls a database: its file up to the first dot. */
+function nameOf(path: string): string | undefined {
+  return basename(path).replace(/^\.+/, '').split('.')[0]?.toLowerCase();
+}
+
+/**
  * DuckDB calls a database like its file up to the first dot. Were that `events`, `ops` or `sync`, then
  * `events.some_table` would be ambiguous, for us and for everyone who opens the file.
  *
  * @throws CurrentsError SETTINGS_INVALID
  */
 export function refuseSchemaName(path: string): void {
-  const name = basename(path).replace(/^\.+/, '').split('.')[0]?.toLowerCase();
+  const name = nameOf(path);
   if (name !== 'events' && name !== 'ops' && name !== 'sync') return;
   throw new CurrentsError({
     code: 'SETTINGS_INVALID',
