@@ -86,15 +86,15 @@ export {
   runCycle,
 } from './pipeline.ts';
 export { type WatchHooks, type WatchSummary, watch } from './poller.ts';
-export type {
-  Alias,
-  Attributes,
-  AttributeValue,
-  Instant,
-  Profile,
-} from './sandbox/braze/profile-store.ts';
+export type { Fault, FaultPlan } from './sandbox/braze/faults.ts';
+export type { AttributeSettings, FieldCounts } from './sandbox/braze/fields.ts';
+export type { SandboxProfile } from './sandbox/braze/format-profile.ts';
+export type { Identity } from './sandbox/braze/identity.ts';
+export type { RateLimits } from './sandbox/braze/rate-limit.ts';
+export type { Received } from './sandbox/braze/received-log.ts';
 export type { BrazeSandboxOptions, Permission } from './sandbox/braze/sandbox-options.ts';
 export { type BrazeSandbox, startBrazeSandbox } from './sandbox/braze/start-sandbox.ts';
+export type { Counts } from './sandbox/braze/tally.ts';
 export { type GeneratedSummary, generateBucket } from './sandbox/generate-bucket.ts';
 export type { GenerateOptions } from './sandbox/generate-options.ts';
 export { buildSettingsJsonSchema, NAMED_SECTIONS, SETTINGS, type Setting } from './settings.ts';

@@ -1,8 +1,8 @@
-/** What an endpoint says, before it is put on the wire: status, body, headers. */
+/** What an endpoint says, before it is put on the wire. */
 export interface Answer {
   readonly status: number;
-  /** Sent as JSON. */
-  readonly body: Readonly<Record<string, unknown>>;
+  /** Sent as JSON; text is sent as HTML, which is how gateways answer. */
+  readonly body: Readonly<Record<string, unknown>> | string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 

@@ -38,6 +38,10 @@ export function readIdentity(object: Readonly<Record<string, unknown>>): Identit
   return { kind: name, value };
 }
 
+export function isIdentity(read: Identity | string): read is Identity {
+  return typeof read === 'object';
+}
+
 /** The pair, or as text what is wrong with it. */
 function readAlias(value: unknown): Identity | string {
   const { alias_name: name, alias_label: label } = (value ?? {}) as Record<string, unknown>;

@@ -14,23 +14,26 @@ export interface Alias {
   readonly name: string;
 }
 
-/** A value as Braze holds it. Times are their own type; inside objects they stay `{ $time }`. */
+/** A value as Braze holds it. Times are their own type, inside objects too. */
 export type AttributeValue =
   | string
   | number
   | boolean
   | Instant
   | readonly AttributeValue[]
-  | { readonly [key: string]: AttributeValue };
+  | Attributes;
 
-export type Attributes = Record<string, AttributeValue | undefined>;
+/** Values by name; also what an object as a value is. An unset one may be there as undefined. */
+export interface Attributes {
+  [name: string]: AttributeValue | undefined;
+}
 
 /** `new Bag()` inherits nothing and yet is as fast as `{}`, which `Object.create(null)` is not. */
 const Bag = function Bag() {} as unknown as new () => Attributes;
 Bag.prototype = Object.create(null);
 
 /** An empty object that is safe to fill under names from outside. */
-function createAttributes(): Attributes {
+export function createAttributes(): Attributes {
   return new Bag();
 }
 
@@ -47,6 +50,14 @@ export class Instant {
   }
 }
 
+/** How often one event happened, or one product was bought. */
+export interface Activity {
+  readonly count: number;
+  /** Milliseconds since 1970. */
+  readonly firstAt: number;
+  readonly lastAt: number;
+}
+
 export interface Profile {
   readonly brazeId: string;
   externalId: string | undefined;
@@ -57,6 +68,8 @@ export interface Profile {
   /** Time of the last accepted change, and its place among changes of the same millisecond. */
   updatedAt: number;
   updateNumber: number;
+  /** By name of the event, by id of the product; undefined for the many who have none. */
+  activity?: { readonly events: Map<string, Activity>; readonly purchases: Map<string, Activity> };
 }
 
 export class ProfileStore {

@@ -1,8 +1,11 @@
 /**
- * How a sandbox Braze is set up: which account it plays. What is not given is what Braze documents for a
- * customer of today; where two of its pages disagree there is an option, and the default is the stricter or the
- * newer of both.
+ * How a sandbox Braze is set up: which account it plays. What is not given is what Braze documents for a customer of
+ * today; where two of its pages disagree there is an option, and the default is the newer or the stricter of both.
  */
+
+import type { FaultPlan } from './faults.ts';
+import type { AttributeSettings } from './fields.ts';
+import type { RateLimits } from './rate-limit.ts';
 
 /** Permissions of an API key, by the names that Braze gives them. */
 export type Permission = 'users.track' | 'users.export.ids' | 'users.delete';
@@ -16,16 +19,63 @@ export interface BrazeSandboxOptions {
   readonly seed?: number;
   /** Keys and what they may do. Without it any key will do, but there has to be one. */
   readonly apiKeys?: Readonly<Record<string, readonly Permission[]>>;
+  /** facts 1.2, 9.1: 75 in the whole request (default); 75 in each array for contracts with legacy limits. */
+  readonly objectLimit?: { readonly count: number; readonly per: 'request' | 'array' };
+  /** facts 1.2: 4 MB. Counted in millions of bytes, the stricter reading. */
+  readonly bodyLimitBytes?: number;
+  /** facts 9.4: 413 (default) or 400 for a body above the limit. */
+  readonly tooLargeStatus?: 413 | 400;
+  /** facts 9.5: 403 (default) or 401 for a key without the permission. */
+  readonly missingPermissionStatus?: 403 | 401;
+  /** facts 1.2, 1.3. Default: 3,000 requests in 3 seconds, reset in seconds since 1970. */
+  readonly rateLimit?: RateLimits | 'none';
+  /** facts 1.4: `/users/export/ids`, 250 a minute for customers since 2024-08-22, 2,500 before. */
+  readonly exportsPerMinute?: number;
+  /** What the dashboard says of custom attributes: forced types, blocklist. */
+  readonly attributes?: Readonly<Record<string, AttributeSettings>>;
+  /** External ids that Braze has blocked (facts 3.6). */
+  readonly blockedExternalIds?: Iterable<string>;
+  /** facts 1.5: false plays an account that is inactive. Default true. */
+  readonly isAccountActive?: boolean;
+  /** Faults from the first request on. */
+  readonly faults?: FaultPlan;
+  /**
+   * facts 1.2: accepted requests are applied later, in no promised order. Each waits a random time up to this;
+   * the default 0 applies at once.
+   */
+  readonly applyWithinMs?: number;
+  /** So many of the latest accepted objects are kept for `received()`; default 0. */
+  readonly keepReceived?: number;
 }
 
 /** The same with every gap filled. */
-export type SandboxSettings = Required<Omit<BrazeSandboxOptions, 'apiKeys' | 'port'>> &
-  Pick<BrazeSandboxOptions, 'apiKeys'>;
+export interface SandboxSettings {
+  readonly clock: () => number;
+  readonly seed: number;
+  apiKeys: Readonly<Record<string, readonly Permission[]>> | undefined;
+  objectLimit: { readonly count: number; readonly per: 'request' | 'array' };
+  bodyLimitBytes: number;
+  readonly tooLargeStatus: 413 | 400;
+  readonly missingPermissionStatus: 403 | 401;
+  readonly blockedExternalIds: ReadonlySet<string>;
+  readonly applyWithinMs: number;
+  readonly keepReceived: number;
+  /** facts 1.5: an inactive account gets 403. */
+  isAccountActive: boolean;
+}
 
 export function fillOptions(options: BrazeSandboxOptions): SandboxSettings {
   return {
     clock: options.clock ?? Date.now,
     seed: options.seed ?? 1,
-    ...(options.apiKeys === undefined ? {} : { apiKeys: options.apiKeys }),
+    apiKeys: options.apiKeys,
+    objectLimit: options.objectLimit ?? { count: 75, per: 'request' },
+    bodyLimitBytes: options.bodyLimitBytes ?? 4_000_000,
+    tooLargeStatus: options.tooLargeStatus ?? 413,
+    missingPermissionStatus: options.missingPermissionStatus ?? 403,
+    blockedExternalIds: new Set(options.blockedExternalIds),
+    applyWithinMs: options.applyWithinMs ?? 0,
+    keepReceived: options.keepReceived ?? 0,
+    isAccountActive: options.isAccountActive ?? true,
   };
 }

@@ -1,0 +1,196 @@
+/**
+ * Every rule of Braze's that the sandbox enforces, with where Braze says so and when that was read. docs/sandbox.md has
+ * one line for each, and a test named after each shows it at work.
+ *
+ * Sources: the page of braze.com/docs and the day of the copy that was read; "newest text" is the documentation's own
+ * repository as of 2026-11-22. "Clients" are answers that public client code recorded. "Inferred" is our own conclusion
+ * where Braze is silent. What is silent in Braze is silent here as well: it is counted, and shown by the admin
+ * endpoints only.
+ */
+
+export interface Rule {
+  /** What it does to what was sent. */
+  readonly effect: 'request refused' | 'object refused' | 'not applied' | 'stored otherwise';
+  readonly says: string;
+  readonly source: string;
+}
+
+const ATTRIBUTES_PAGE = 'user_attributes_object, newest text';
+const CUSTOM_PAGE = 'custom_attributes, 2026-09-02';
+const TYPES_PAGE = 'data_types, 2026-09-02';
+const NESTED_PAGE = 'nested_custom_attribute_support, newest text';
+const ARRAY_PAGE = 'array_of_objects, newest text';
+const TRACK_PAGE = 'post_user_track, newest text';
+const LIMITS_PAGE = 'api_limits, 2026-09-02';
+const ERRORS_PAGE = 'errors, newest text';
+
+/** Refusals of a whole request are in serve.ts and track.ts; what they mean is in `status`. */
+export const RULES = {
+  // The request
+  PATH_SLASH: refused('A slash at the end of the path is answered with 403', TRACK_PAGE),
+  PATH_UNKNOWN: refused('An unknown path is answered with 404', ERRORS_PAGE),
+  KEY_MISSING: refused('A missing or unknown key is answered with 401', ERRORS_PAGE),
+  KEY_PERMISSION: refused(
+    'A key without the permission is answered with 403 (or 401: the page lists both)',
+    ERRORS_PAGE,
+  ),
+  ACCOUNT_INACTIVE: refused('An inactive account is answered with 403', ERRORS_PAGE),
+  CONTENT_TYPE: refused('Any content type but application/json is answered with 415', ERRORS_PAGE),
+  BODY_TOO_LARGE: refused('A body above 4 MB is answered with 413 (or 400)', LIMITS_PAGE),
+  BODY_INVALID: refused('A body that is not a JSON object is answered with 400', ERRORS_PAGE),
+  TOO_MANY_OBJECTS: refused(
+    'More than 75 objects in all (older contracts: in an array) are answered with 400',
+    TRACK_PAGE,
+  ),
+  NOTHING_VALID: refused(
+    'A request without one valid object is answered with 400 and the errors of its objects',
+    'Clients (RudderStack, Segment, dotnet tests), 2026-11-23',
+  ),
+  RATE_LIMITED: refused('Requests above the limit are answered with 429', LIMITS_PAGE),
+
+  // The object
+  IDENTIFIER_MISSING: object('An object has an identifier', `${TRACK_PAGE}; wording from clients`),
+  IDENTIFIERS_SEVERAL: object(
+    'An object has exactly one of external_id, user_alias and braze_id',
+    TRACK_PAGE,
+  ),
+  IDENTIFIER_INVALID: object(
+    'An identifier is a text that is not empty; null does not remove it',
+    ATTRIBUTES_PAGE,
+  ),
+  EXTERNAL_USER_ID_TOO_LARGE: object('external_id has at most 987 bytes', TRACK_PAGE),
+  ALIAS_INVALID: object(
+    'alias_name and alias_label have 1 to 236 bytes each',
+    'user_alias_object, 2026-09-02',
+  ),
+  BLACKLISTED_EXTERNAL_USER_ID: object('Blocked external ids are refused', TRACK_PAGE),
+  EMAIL_BAD_FORMAT: object('email is a valid address', TRACK_PAGE),
+  INVALID_ATTRIBUTE_EMAIL_SUBSCRIPTION_INFO: object(
+    'email_subscription_info is refused',
+    TRACK_PAGE,
+  ),
+  BAD_EMAIL_SUBSCRIPTION_STATE: object(
+    'email_subscribe is opted_in, subscribed or unsubscribed',
+    TRACK_PAGE,
+  ),
+  BAD_PUSH_SUBSCRIPTION_STATE: object(
+    'push_subscribe is opted_in, subscribed or unsubscribed',
+    TRACK_PAGE,
+  ),
+  BAD_LOCATION_UPDATE: object('current_location has a longitude and a latitude', TRACK_PAGE),
+  BAD_SUBSCRIPTION_GROUP_ARRAY: object('subscription_groups is an array', TRACK_PAGE),
+  BAD_SUBSCRIPTION_GROUP_HASH: object('A subscription group is an object', TRACK_PAGE),
+  BAD_SUBSCRIPTION_GROUP_ID: object('subscription_group_id is a UUID', TRACK_PAGE),
+  BAD_SUBSCRIPTION_GROUP_STATE: object(
+    'subscription_state is subscribed or unsubscribed',
+    TRACK_PAGE,
+  ),
+  BAD_PUSH_TOKEN_VALUE: object('push_tokens is an array of objects', TRACK_PAGE),
+  BAD_PUSH_TOKEN_APP_ID: object('A push token has an app_id', TRACK_PAGE),
+  BAD_PUSH_TOKEN_STRING: object('A push token has a token that is not empty', TRACK_PAGE),
+  BAD_PUSH_TOKEN_IMPORT: object(
+    'push_token_import takes push_tokens and neither external_id nor braze_id',
+    ATTRIBUTES_PAGE,
+  ),
+  BAD_DEVICE_ID: object('device_id has 8 to 255 bytes', TRACK_PAGE),
+  EVENT_INVALID: object(
+    'An event has a name and a time',
+    'event object, newest text; wording ours',
+  ),
+  PURCHASE_INVALID: object(
+    'A purchase has product_id, currency, price and time',
+    'purchase object, newest text; wording ours',
+  ),
+  OBJECT_NOT_AN_OBJECT: object('What stands in an array of the request is an object', 'Inferred'),
+
+  // Profiles
+  UPDATE_EXISTING_ONLY: ignored(
+    'With _update_existing_only an unknown person is left out; with user_alias that is the default',
+    ATTRIBUTES_PAGE,
+  ),
+  BRAZE_ID_UNKNOWN: ignored(
+    'An unknown braze_id makes no profile',
+    'file_storage_integrations, newest text; taken for REST too',
+  ),
+
+  // Custom attributes
+  NAME_INVALID: ignored('A name has 1 to 255 characters', CUSTOM_PAGE),
+  NAME_BLOCKLISTED: ignored('Blocklisted attributes are left out', 'managing_custom_data'),
+  NAME_TRIMMED: otherwise('Spaces around a name are removed', CUSTOM_PAGE),
+  STRING_TOO_LONG: ignored(
+    'A text of more than 255 characters is left out',
+    `${CUSTOM_PAGE}; sync FAQ`,
+  ),
+  TEXT_TO_TIME: otherwise('A text that looks like a date becomes a time', TYPES_PAGE),
+  TYPE_FORCED: otherwise(
+    'With a type forced in the dashboard, values are converted to it',
+    TYPES_PAGE,
+  ),
+  TYPE_UNFIT: ignored('What cannot be converted to the forced type is left out', TYPES_PAGE),
+  ARRAY_AS_SET: otherwise('An array is a set: of equal values the last stays', CUSTOM_PAGE),
+  ARRAY_OVER_LIMIT: otherwise('Of more than 500 values the oldest drop out', CUSTOM_PAGE),
+  ARRAY_TOO_LARGE: ignored('An array of more than 100 KB is left out', CUSTOM_PAGE),
+  ARRAY_ITEM_INVALID: ignored(
+    'An array has texts of up to 255 characters, numbers and booleans, or objects only',
+    `${CUSTOM_PAGE}; that the whole update goes is inferred`,
+  ),
+  OPERATOR_UNFIT: ignored(
+    'An operator on a value of another type, or malformed, is left out',
+    'Inferred',
+  ),
+  INC_NOT_INTEGER: ignored('inc takes an integer and changes an integer', ATTRIBUTES_PAGE),
+  NESTED_INVALID: ignored(
+    'One invalid value in an object (null, a text above 255, a bad $time) and the whole update is left out',
+    NESTED_PAGE,
+  ),
+  NESTED_KEY_INVALID: ignored(
+    'A key in an object has up to 255 characters and no space, dot or $',
+    NESTED_PAGE,
+  ),
+  NESTED_TOO_LARGE: ignored(
+    'An object of more than 100 KB after the update stays as it was',
+    NESTED_PAGE,
+  ),
+  OBJECT_ARRAY_TOO_LARGE: ignored(
+    'An array of objects of more than 100 KB stays as it was',
+    ARRAY_PAGE,
+  ),
+
+  // Standard fields
+  STANDARD_INVALID: ignored(
+    'A standard field of another type or format is left out',
+    ATTRIBUTES_PAGE,
+  ),
+  COUNTRY_UNKNOWN: otherwise(
+    'A country that cannot be mapped to ISO 3166-1 becomes null',
+    ATTRIBUTES_PAGE,
+  ),
+  BIO_GONE: ignored('bio is neither stored nor a custom attribute', ATTRIBUTES_PAGE),
+} as const satisfies Record<string, Rule>;
+
+export type RuleId = keyof typeof RULES;
+
+/** What is left out instead of a value. */
+export class Rejection {
+  readonly rule: RuleId;
+
+  constructor(rule: RuleId) {
+    this.rule = rule;
+  }
+}
+
+function refused(says: string, source: string): Rule {
+  return { effect: 'request refused', says, source };
+}
+
+function object(says: string, source: string): Rule {
+  return { effect: 'object refused', says, source };
+}
+
+function ignored(says: string, source: string): Rule {
+  return { effect: 'not applied', says, source };
+}
+
+function otherwise(says: string, source: string): Rule {
+  return { effect: 'stored otherwise', says, source };
+}
