@@ -236,7 +236,6 @@ function readTwitter(value: unknown): AttributeValue | Rejection {
 }
 
 function isOptional(value: unknown, type: 'string' | 'number'): boolean {
-  // biome-ignore lint/suspicious/useValidTypeof: one of the two names above
   return value === undefined || typeof value === type;
 }
 
