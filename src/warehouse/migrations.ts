@@ -130,9 +130,9 @@ const MIGRATIONS: readonly string[] = [
     from ops.objects where hour is not null)
   where folder <> '' group by source, folder;
   `,
-  // What Braze last accepted of a person is one row: a map from attribute to value, null where the answer to
-  // the last request was lost, and the hash of each query's row that this stands for. sync.accepted holds
-  // rows of a delivery that is going on, which replace those of sync.people at its end.
+  // What Braze last accepted of a person is one row: `{"attribute": [value, run_id]}`, the value null where the
+  // answer to the last request was lost, and the hash of each query's row that this stands for. sync.accepted
+  // holds rows of a delivery that is going on, which replace those of sync.people at its end.
   `
   create schema sync;
 
@@ -166,12 +166,13 @@ const MIGRATIONS: readonly string[] = [
     identifier varchar not null,
     attributes json not null,
     attribute_count integer not null,
+    data_points integer not null,
     operators varchar[] not null,
     repeatable boolean not null,
     status varchar not null,
     attempts integer not null,
     reason varchar,
-    entries map(varchar, struct(value varchar, run_id bigint)) not null,
+    entries json not null,
     fingerprints map(varchar, uhugeint) not null
   );
 
@@ -180,7 +181,7 @@ const MIGRATIONS: readonly string[] = [
     destination varchar not null,
     identifier_kind varchar not null,
     identifier varchar not null,
-    entries map(varchar, struct(value varchar, run_id bigint)) not null,
+    entries json not null,
     fingerprints map(varchar, uhugeint) not null,
     accepted_at timestamp not null,
     run_id bigint not null
@@ -220,17 +221,20 @@ const MIGRATIONS: readonly string[] = [
     from sync.accepted
   ), entries as (
     select sync, destination, identifier_kind, identifier, accepted_at, run_id,
-      unnest(map_entries(entries)) as entry
+      unnest(map_entries(entries::map(varchar, json))) as entry
     from newest
+  ), attributes as (
+    select sync, destination, identifier_kind, identifier, entry.key as attribute,
+      nullif(entry.value->'/0', 'null') as value, accepted_at, run_id as last_run_id,
+      (entry.value->'/1')::bigint as run_id
+    from entries
   )
-  select e.sync, e.destination, e.identifier_kind, e.identifier, e.entry.key as attribute, a.type,
-    e.entry.value.value::json as value,
-    case when e.entry.value.run_id = e.run_id then e.accepted_at else r.finished_at end as accepted_at,
-    e.entry.value.run_id as run_id
-  from entries e
+  select e.sync, e.destination, e.identifier_kind, e.identifier, e.attribute, a.type, e.value::json as value,
+    case when e.run_id = e.last_run_id then e.accepted_at else r.finished_at end as accepted_at, e.run_id
+  from attributes e
   left join sync.attributes a
-    on a.sync = e.sync and a.destination = e.destination and a.attribute = e.entry.key
-  left join sync.runs r on r.run_id = e.entry.value.run_id;
+    on a.sync = e.sync and a.destination = e.destination and a.attribute = e.attribute
+  left join sync.runs r on r.run_id = e.run_id;
 
   comment on view sync.shadow is
     'What Braze last accepted, by sync, identifier and attribute; no value where an answer was lost.';

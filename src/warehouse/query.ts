@@ -71,6 +71,32 @@ export async function exportParquet(database: Database, sql: string, path: strin
   }
 }
 
+/**
+ * Looks whether SQL that the settings hold is one query that only reads, without running it.
+ *
+ * @param purpose completes "cannot use the query of …", such as `attributes engagement`
+ * @throws CurrentsError QUERY_FAILED
+ */
+export async function checkReading(
+  database: Database,
+  sql: string,
+  purpose: string,
+): Promise<void> {
+  try {
+    await refuseWriting(database, sql);
+  } catch (error) {
+    const said = toQueryError(error);
+    if (!(said instanceof CurrentsError)) throw said;
+    const found = said.message.replace('cannot run the query: ', '');
+    throw new CurrentsError({
+      code: 'QUERY_FAILED',
+      message: `cannot use the query of ${purpose}: ${found}`,
+      hint: 'try it with: currents query "…"',
+      cause: error,
+    });
+  }
+}
+
 interface RunningQuery {
   readonly names: readonly string[];
   readonly types: readonly DuckDBType[];
