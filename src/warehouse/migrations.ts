@@ -374,6 +374,25 @@ const MIGRATIONS: readonly string[] = [
     left_at timestamp
   );
   `,
+  // Which items lie in which file, written down before the file is made: a delivery that is repeated after
+  // a crash makes the same files, and none that is there already.
+  `
+  create table sync.files (
+    run_id bigint not null,
+    sync varchar not null,
+    destination varchar not null,
+    file_number integer not null,
+    key varchar not null,
+    identifier_kind varchar not null,
+    first_item_id bigint not null,
+    last_item_id bigint not null,
+    row_count bigint not null,
+    bytes bigint,
+    sha256 varchar,
+    status varchar not null,
+    staged_at timestamp
+  );
+  `,
 ];
 
 const COMMENTS: Readonly<Record<string, string>> = {
@@ -396,6 +415,7 @@ const COMMENTS: Readonly<Record<string, string>> = {
   'sync.accepted': 'The same for people accepted by a delivery that is going on.',
   'sync.attributes': 'The attributes of each sync with their types in Braze.',
   'sync.rejected': 'What the last run of each sync did not send, or Braze did not take, and why.',
+  'sync.files': 'Every file staged for Braze, and which items of its run are in it.',
   'c360.users':
     'Internal: the number of each Braze user id ever seen. Numbers differ between rebuilds.',
   'c360.messages':

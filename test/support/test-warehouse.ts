@@ -35,9 +35,9 @@ export interface TestObject {
   readonly damage?: (block: Buffer) => void;
 }
 
-/** A database in memory, brought up to date. */
-export async function openTestDatabase(): Promise<Database> {
-  const database = await Database.open({ path: ':memory:', threads: 1 });
+/** A database, in memory unless a path is given, brought up to date. */
+export async function openTestDatabase(path = ':memory:'): Promise<Database> {
+  const database = await Database.open({ path, threads: 1 });
   await migrate(database);
   return database;
 }

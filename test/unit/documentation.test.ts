@@ -166,7 +166,7 @@ describe('docs/tables.md', () => {
   function documentedColumns(text: string): string[] {
     const tables = text.split('| `status` | Means |')[0] ?? '';
     return [...tables.matchAll(/^\| (`.+?`) \|/gm)].flatMap(([, names]) =>
-      [...(names ?? '').matchAll(/`([a-z_]+)`/g)].map(([, name]) => name ?? ''),
+      [...(names ?? '').matchAll(/`([a-z_][a-z0-9_]*)`/g)].map(([, name]) => name ?? ''),
     );
   }
 
