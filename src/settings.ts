@@ -285,7 +285,7 @@ const sections = z.strictObject({
         description:
           'Objects are gathered until they hold about this many events, then loaded in one transaction. Each of two threads then fills a row group of DuckDB (122,880 rows) or more.',
       }),
-      batchBytes: size('192MB', {
+      batchBytes: size('256MB', {
         flag: '--batch-bytes',
         description: 'The same by decompressed size, which bounds the memory.',
       }),
