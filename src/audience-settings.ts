@@ -1,15 +1,18 @@
 /**
  * The section `audiences` of currents.yaml: what an entry may hold, and what of it the rest works with.
  *
- * An audience is a set of people, as SQL (`query`). `as` is for the syncs that write it to Braze and is only
- * checked here.
+ * An audience is a set of people, as SQL (`query`) or as conditions over profiles (`where`), one of the two.
+ * `as` is for the syncs that write it to Braze and is only checked here.
  */
 import { z } from 'zod';
+import { type Condition, parseConditions } from './audience-conditions.ts';
 import { entryField, namedEntries } from './named-settings.ts';
 import { parseSqlText, type SqlText } from './sql-text.ts';
 
 export interface AudienceConfig {
-  readonly query: SqlText;
+  /** Either this or `where`. */
+  readonly query: SqlText | undefined;
+  readonly where: Condition | undefined;
   /** Audiences whose members are left out. */
   readonly exclude: readonly string[];
   /** How Braze gets it: an attribute of its own that is true or false, or an element of an array. */
@@ -17,10 +20,15 @@ export interface AudienceConfig {
 }
 
 const audience = z.strictObject({
-  query: entryField(z.string().regex(/\S/), {
+  query: entryField(z.string().regex(/\S/).optional(), {
     description:
       'Who belongs to it: a file with SQL, or the SQL itself. It has a column `person_id`, `user_id` or `external_id`; other columns are ignored.',
     expected: 'the path of a file that ends in .sql, or SQL',
+  }),
+  where: entryField(z.record(z.string(), z.unknown()).optional(), {
+    description:
+      'The same without SQL: conditions over the columns of c360.profiles, all of which have to hold; see [Audiences](audiences.md).',
+    expected: 'columns with conditions, such as purchases_365d: { atLeast: 2 }',
   }),
   exclude: entryField(z.array(z.string()).default([]), {
     description: 'Names of audiences whose members do not belong to this one.',
@@ -49,10 +57,10 @@ export const audiencesSchema = namedEntries(
       '  query: audiences/lapsing_vips.sql',
       '  exclude: [unsubscribed]',
       'unsubscribed:',
-      "  query: from c360.profiles where email_subscribe = 'unsubscribed'",
+      '  where: { email_consent: unsubscribed }',
     ],
   },
-  checkExclusions,
+  checkAudiences,
 );
 
 export function toAudienceConfigs(
@@ -60,29 +68,42 @@ export function toAudienceConfigs(
   resolve: (path: string) => string,
 ): Readonly<Record<string, AudienceConfig>> {
   return Object.fromEntries(
-    Object.entries(written).map(([name, { query, ...rest }]) => [
+    Object.entries(written).map(([name, { query, where, ...rest }]) => [
       name,
-      { ...rest, query: parseSqlText(query, resolve) },
+      {
+        ...rest,
+        query: query === undefined ? undefined : parseSqlText(query, resolve),
+        where: where === undefined ? undefined : parseConditions(where, () => {}),
+      },
     ]),
   );
 }
 
-/** Names in `exclude` that are no audiences, and audiences that exclude each other in a circle. */
-function checkExclusions({ value: audiences, issues }: z.core.ParsePayload<Written>): void {
-  for (const [name, { exclude }] of Object.entries(audiences)) {
+/** What a field alone cannot tell: one of `query` and `where`, their form, and who excludes whom. */
+function checkAudiences({ value: audiences, issues }: z.core.ParsePayload<Written>): void {
+  for (const [name, { query, where, exclude }] of Object.entries(audiences)) {
+    function report(path: readonly PropertyKey[], message: string): void {
+      issues.push({ code: 'custom', input: undefined, path: [name, ...path], message });
+    }
+    if ((query === undefined) === (where === undefined))
+      report(
+        [],
+        `found ${query === undefined ? 'neither' : 'both'} (expected either query or where)`,
+      );
+    if (where !== undefined)
+      parseConditions(where, (path, message) => report(['where', ...path], message));
     for (const [index, other] of exclude.entries()) {
-      const wrong = !Object.hasOwn(audiences, other)
-        ? `found ${JSON.stringify(other)} (expected one of ${Object.keys(audiences).join(', ')})`
-        : reaches(audiences, other, name)
-          ? `found ${JSON.stringify(other)}, which itself leaves out ${name} (expected no circle)`
-          : undefined;
-      if (wrong !== undefined)
-        issues.push({
-          code: 'custom',
-          input: other,
-          path: [name, 'exclude', index],
-          message: wrong,
-        });
+      const found = `found ${JSON.stringify(other)}`;
+      if (!Object.hasOwn(audiences, other))
+        report(
+          ['exclude', index],
+          `${found} (expected one of ${Object.keys(audiences).join(', ')})`,
+        );
+      else if (reaches(audiences, other, name))
+        report(
+          ['exclude', index],
+          `${found}, which itself leaves out ${name} (expected no circle)`,
+        );
     }
   }
 }

@@ -37,6 +37,8 @@ export const ERROR_CODES = {
   BRAZE_REFUSED: 'the operator: Braze refuses every request, for what it is or where it goes',
   BRAZE_UNAVAILABLE:
     'nobody: Braze did not answer, or its rate limit is used up; the next run goes on',
+  AUDIENCE_FAILED: 'the operator: the query of an audience cannot be run',
+  AUDIENCE_UNKNOWN: 'the caller: no such audience',
   INTERRUPTED: 'nobody: asked to stop',
   UNEXPECTED: 'us: a defect in currents itself',
 } as const;

@@ -4,6 +4,7 @@
  */
 
 import type { CycleProblem, EventTypeCounts, LoadTotals } from './load-totals.ts';
+import type { AudienceRefresh } from './profiles/refresh-audiences.ts';
 import type { SchemaChange } from './warehouse/event-tables.ts';
 import type { RulesChange } from './warehouse/privacy-record.ts';
 
@@ -42,6 +43,8 @@ export interface IngestResult {
   readonly schemaChanges: readonly SchemaChange[];
   /** Null when the rules of the setting `privacy` are those of the last load. */
   readonly privacyChange: RulesChange | null;
+  /** Each audience of the settings, with who entered and left or why it could not be refreshed. */
+  readonly audiences: readonly AudienceRefresh[];
   /** The first failures of each kind, for people; all of them are in the ledger. */
   readonly problems: readonly CycleProblem[];
 }
@@ -57,6 +60,7 @@ export interface CycleFacts {
   readonly seconds: number;
   readonly totals: LoadTotals;
   readonly privacyChange?: RulesChange | undefined;
+  readonly audiences?: readonly AudienceRefresh[];
 }
 
 export function buildResult(facts: CycleFacts): IngestResult {
@@ -86,6 +90,7 @@ export function buildResult(facts: CycleFacts): IngestResult {
     eventTypes: Object.fromEntries([...totals.byType].sort(([a], [b]) => (a < b ? -1 : 1))),
     schemaChanges: totals.schemaChanges,
     privacyChange: facts.privacyChange ?? null,
+    audiences: facts.audiences ?? [],
     problems: totals.problems,
   };
 }

@@ -24,6 +24,7 @@ import { loadPending } from './load-pending.ts';
 import { LoadTotals } from './load-totals.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import { openPrivacyDoor } from './open-privacy-door.ts';
+import { type AudienceRefresh, refreshAudiences } from './profiles/refresh-audiences.ts';
 import { refreshViews } from './profiles/refresh-views.ts';
 import { Database } from './warehouse/database.ts';
 import { BatchLoader } from './warehouse/load-batch.ts';
@@ -168,6 +169,7 @@ async function recordAndLoad(
   const listing = { discovered: 0, unchanged: 0 };
   const totals = new LoadTotals();
   let privacyChange: RulesChange | undefined;
+  let audiences: readonly AudienceRefresh[] = [];
   let stopped = false;
   try {
     for await (const portion of portions) {
@@ -180,6 +182,8 @@ async function recordAndLoad(
     privacyChange = opened.change;
     await loadAll(cycle, database, runId, totals, opened.door);
     await refreshViews(database);
+    // Last: they read the profiles.
+    if (!hooks.signal?.aborted) audiences = await loadAudiences(cycle, database);
   } catch (error) {
     stopped = error instanceof CurrentsError && error.code === 'INTERRUPTED';
     if (!stopped) {
@@ -194,7 +198,7 @@ async function recordAndLoad(
   const interrupted = stopped || (hooks.signal?.aborted === true && pending > totals.failed);
   const status = interrupted ? 'interrupted' : 'succeeded';
   await finishRun(database, runId, status, countRun(listing, totals), now());
-  const facts = { runId, ...listing, totals, pending, interrupted, privacyChange };
+  const facts = { runId, ...listing, totals, pending, interrupted, privacyChange, audiences };
   const result = finish(cycle, facts);
   const { objects, events, bytes, seconds } = result;
   logger.info({ runId, objects, events, bytes, seconds }, 'cycle finished');
@@ -231,6 +235,16 @@ async function loadAll(
         bytes: totals.bytes,
       }),
   });
+}
+
+async function loadAudiences(
+  { config, hooks, startedAt }: Cycle,
+  database: Database,
+): Promise<readonly AudienceRefresh[]> {
+  const audiences = await refreshAudiences(database, config.audiences, startedAt);
+  for (const { audience, error } of audiences)
+    if (error !== null) hooks.logger?.warn({ audience, error }, 'audience not refreshed');
+  return audiences;
 }
 
 function countRun(

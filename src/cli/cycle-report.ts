@@ -15,6 +15,7 @@ export function formatCycle(result: IngestResult, isDryRun = false): string {
     formatEventTypes(result),
     formatChanges(result),
     formatPrivacyChange(result),
+    formatAudiences(result),
     formatProblems(result),
     formatNext(result),
   ]
@@ -46,10 +47,11 @@ function formatHead(result: IngestResult): string {
 }
 
 /** 130 beats 1 beats 3: what was not finished matters more than what was finished badly. */
-export function exitCodeOfCycle({ interrupted, objects }: IngestResult): ExitCode {
+export function exitCodeOfCycle({ interrupted, objects, audiences }: IngestResult): ExitCode {
   if (interrupted) return EXIT_CODES.interrupted;
   if (objects.failed > 0) return EXIT_CODES.failed;
-  return objects.quarantined > 0 ? EXIT_CODES.quarantined : EXIT_CODES.done;
+  const isAudienceBad = audiences.some(({ error }) => error !== null);
+  return objects.quarantined > 0 || isAudienceBad ? EXIT_CODES.quarantined : EXIT_CODES.done;
 }
 
 function formatDryRun({ objects, eventTypes, bytes }: IngestResult): string {
@@ -91,6 +93,18 @@ function formatPrivacyChange({ privacyChange }: IngestResult): string {
     `The rules of privacy changed. ${formatCount(privacyChange.objectsBefore, 'object')} that were loaded before stay as they are;`,
     'a new database, filled from the bucket, has everything under the new rules: docs/privacy.md',
   ].join('\n');
+}
+
+/** Audiences that changed or failed; the others are in `audiences list`. */
+function formatAudiences({ audiences }: IngestResult): string {
+  return audiences
+    .filter(({ entered, departed, error }) => entered + departed > 0 || error !== null)
+    .map(({ audience, members, entered, departed, error }) =>
+      error === null
+        ? `Audience ${audience}: ${formatCount(members, 'member')}, ${entered.toLocaleString('en-US')} entered, ${departed.toLocaleString('en-US')} left`
+        : showControls(error),
+    )
+    .join('\n');
 }
 
 function formatProblems({ problems }: IngestResult): string {

@@ -9,7 +9,7 @@ export const EXIT_CODES = {
   failed: 1,
   /** Wrong command line or settings: trying again as it is cannot help. */
   usage: 2,
-  /** Finished, but something was quarantined in this run. */
+  /** Finished, but something was quarantined or rejected, or an audience could not be refreshed. */
   quarantined: 3,
   /** Another process holds the database: try again later. */
   busy: 4,

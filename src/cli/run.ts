@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { CurrentsError } from '../errors.ts';
 import { describeCommand } from './command-help.ts';
+import { addAudiencesCommand } from './commands/audiences.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addGenerateCommand } from './commands/generate.ts';
@@ -68,6 +69,7 @@ export function buildProgram(session: Session): Command {
   addQueryCommand(program, session);
   addPublishCommand(program, session);
   addSchemasCommand(program, session);
+  addAudiencesCommand(program, session);
   addGenerateCommand(program, session);
   addDemoCommand(program, session);
   return program;

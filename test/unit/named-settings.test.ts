@@ -43,15 +43,22 @@ audiences:
     expect(audiences).toEqual({
       vips: {
         query: { kind: 'file', path: path.join(cwd, 'audiences/vip people.sql') },
+        where: undefined,
         exclude: ['gone'],
         as: { array: 'audiences' },
       },
       gone: {
         query: { kind: 'sql', sql: 'select user_id from c360.identities\n' },
+        where: undefined,
         exclude: [],
         as: 'boolean',
       },
-      odd: { query: { kind: 'sql', sql: 'from x.sql' }, exclude: [], as: 'boolean' },
+      odd: {
+        query: { kind: 'sql', sql: 'from x.sql' },
+        where: undefined,
+        exclude: [],
+        as: 'boolean',
+      },
     });
     expect(Object.isFrozen(audiences.vips?.exclude)).toBe(true);
   });
@@ -63,13 +70,38 @@ audiences:
 
   it.each([
     ['audiences: [a]', '1:12 audiences: found ["a"] (expected entries by name)'],
-    ['audiences:\n  a: 3', '2:6 audiences.a: found 3 (expected query, exclude, as)'],
-    ['audiences:\n  a:\n', '2:5 audiences.a: found null (expected query, exclude, as)'],
+    ['audiences:\n  a: 3', '2:6 audiences.a: found 3 (expected query, where, exclude, as)'],
+    ['audiences:\n  a:\n', '2:5 audiences.a: found null (expected query, where, exclude, as)'],
     ['audiences:\n  a: { query: 7 }', '2:15 audiences.a.query: found 7 (expected the path of a'],
-    ['audiences:\n  a: { exclude: [] }', '2:6 audiences.a.query: found nothing (expected the'],
+    [
+      'audiences:\n  a: { exclude: [] }',
+      '2:6 audiences.a: found neither (expected either query or where)',
+    ],
     [
       'audiences:\n  a: { query: from b, sendTo: c }',
-      '2:6 audiences.a: there is no such setting: "sendTo" (expected query, exclude, as)',
+      '2:6 audiences.a: there is no such setting: "sendTo" (expected query, where, exclude, as)',
+    ],
+    [
+      'audiences:\n  a: { query: x, where: { b: 1 } }',
+      '2:6 audiences.a: found both (expected either',
+    ],
+    ['audiences:\n  a:\n    where: {}', '3:12 audiences.a.where: found {} (expected columns with'],
+    [
+      'audiences:\n  a:\n    where:\n      n: { atleast: 2 }',
+      '4:21 audiences.a.where.n.atleast: found an operator that does not exist (did you mean atLeast?)',
+    ],
+    [
+      'audiences:\n  a:\n    where:\n      any:\n        - seen: { within: 3 }',
+      '5:27 audiences.a.where.any.0.seen.within: found 3 (expected a duration such as',
+    ],
+    ['audiences:\n  a: { where: { n: [] } }', 'where.n: found [] (expected a list of values)'],
+    [
+      'audiences:\n  a: { where: { n: { known: maybe } } }',
+      'found "maybe" (expected true or false)',
+    ],
+    [
+      'audiences:\n  a: { where: { not: 3 } }',
+      'where.not: found 3 (expected columns with conditions)',
     ],
     ['audiences:\n  a b: { query: x }', 'audiences.a b: not a name (expected a name of at most 63'],
     [

@@ -26,6 +26,7 @@ function cycle(objects: Partial<IngestResult['objects']>, rest: Partial<IngestRe
     eventTypes: {},
     schemaChanges: [],
     privacyChange: null,
+    audiences: [],
     problems: [],
     ...rest,
   });
