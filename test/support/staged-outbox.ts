@@ -31,10 +31,9 @@ export async function fillOutbox(
     await database.run(
       `insert into sync.outbox by name
        select $1 as run_id, $2 as item_id, $3 as sync, $4 as destination, $5 as identifier_kind,
-         $6 as identifier, $7::json as attributes, 1 as attribute_count, []::varchar[] as operators,
-         true as repeatable, 'in_flight' as status, 1 as attempts,
-         map {}::map(varchar, struct(value varchar, run_id bigint)) as entries,
-         map {}::map(varchar, uhugeint) as fingerprints`,
+         $6 as identifier, $7::json as attributes, 1 as attribute_count,
+         1 as data_points, []::varchar[] as operators, true as repeatable, 'in_flight' as status,
+         1 as attempts, '{}'::json as entries, map {}::map(varchar, uhugeint) as fingerprints`,
       [run.runId, index + 1, run.sync, run.destination, identifier.kind, text, attributes],
     );
   }
