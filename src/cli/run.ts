@@ -18,6 +18,7 @@ import { addObjectsCommand } from './commands/objects.ts';
 import { addPublishCommand } from './commands/publish.ts';
 import { addQuarantineCommand } from './commands/quarantine.ts';
 import { addQueryCommand } from './commands/query.ts';
+import { addSandboxCommand } from './commands/sandbox.ts';
 import { addSchemasCommand } from './commands/schemas.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addWatchCommand } from './commands/watch.ts';
@@ -71,6 +72,7 @@ export function buildProgram(session: Session): Command {
   addSchemasCommand(program, session);
   addAudiencesCommand(program, session);
   addGenerateCommand(program, session);
+  addSandboxCommand(program, session);
   addDemoCommand(program, session);
   return program;
 }

@@ -10,6 +10,8 @@ import { EXIT_CODES } from '../../src/cli/exit-codes.ts';
 import { buildProgram } from '../../src/cli/run.ts';
 import { Session } from '../../src/cli/session.ts';
 import { ERROR_CODES } from '../../src/errors.ts';
+import { FAULT_PLAN } from '../../src/sandbox/braze/faults.ts';
+import { RULES } from '../../src/sandbox/braze/rules.ts';
 import { NAMED_SECTIONS, SETTINGS, type Setting } from '../../src/settings.ts';
 import { Database } from '../../src/warehouse/database.ts';
 import { migrate, OBJECT_STATUSES } from '../../src/warehouse/migrations.ts';
@@ -74,6 +76,33 @@ function formatDefault(written: Setting['default']): string {
   if (written === undefined) return 'none';
   return `\`${Array.isArray(written) ? '[]' : String(written)}\``;
 }
+
+describe('docs/sandbox.md', () => {
+  const page = readDoc('sandbox.md');
+
+  it('has every rule with what it says and its source, and no other', () => {
+    const rows = [...page.matchAll(/^\| `([A-Z_]+)` \| (.+) \| (.+) \|$/gm)];
+    const described = rows.map(([, rule = '', says, source]) => [rule, { says, source }] as const);
+    const rules = Object.entries(RULES).map(([rule, { says, source }]) => [rule, { says, source }]);
+    expect(Object.fromEntries(described)).toEqual(Object.fromEntries(rules));
+  });
+
+  it('has every kind of fault', () => {
+    const kinds = FAULT_PLAN.shape.next
+      .unwrap()
+      .element.shape.fault.options.map((fault) => fault.shape.kind.value);
+    const rows = [...section(page, '## Faults').matchAll(/^\| `([a-z-]+)` \| /gm)];
+    expect(rows.map(([, kind]) => kind).filter((kind) => kind !== 'kind')).toEqual(kinds);
+  });
+
+  it('has every endpoint of the admin', () => {
+    const source = readFileSync('src/sandbox/braze/admin.ts', 'utf8');
+    const routes = [...source.matchAll(/app\.(get|post|put|patch|delete)\('([^':]+)/g)];
+    expect(routes.length).toBeGreaterThan(10);
+    for (const [, method = '', route] of routes)
+      expect(page).toContain(`${method.toUpperCase()} ${route}`);
+  });
+});
 
 describe('docs/settings.md', () => {
   const page = readDoc('settings.md');

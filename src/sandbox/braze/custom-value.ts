@@ -23,7 +23,7 @@ import { readArray } from './scalar-array.ts';
 import { parseTime } from './time-text.ts';
 
 /** Types that the dashboard can force on an attribute. */
-const FORCED_TYPES = [
+export const FORCED_TYPES = [
   'boolean',
   'number',
   'string',

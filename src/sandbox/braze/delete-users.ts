@@ -40,7 +40,7 @@ export function deleteUsers(workspace: Workspace, body: Readonly<Record<string, 
   return { status: 201, body: { message: 'success', deleted: found.size } };
 }
 
-function deleteProfiles(workspace: Workspace, profiles: readonly Profile[]): void {
+export function deleteProfiles(workspace: Workspace, profiles: readonly Profile[]): void {
   if (profiles.length === 0) return;
   workspace.journal?.({ deleted: profiles.map(({ brazeId }) => brazeId) });
   for (const profile of profiles) workspace.profiles.delete(profile);

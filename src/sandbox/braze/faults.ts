@@ -44,7 +44,7 @@ const FAULT = z.discriminatedUnion('kind', [
   }),
 ]);
 
-const FAULT_PLAN = z.strictObject({
+export const FAULT_PLAN = z.strictObject({
   /** For the next requests, in this order; `times` repeats one. */
   next: z
     .array(z.strictObject({ fault: FAULT, times: z.number().int().min(1).default(1) }))

@@ -114,11 +114,20 @@ export class ProfileStore {
   /** An empty profile with a Braze id of its own: 24 hexadecimal digits, as in Currents. */
   create(identity: { readonly externalId?: string; readonly alias?: Alias } = {}): Profile {
     const { externalId, alias } = identity;
-    this.#created += 1;
+    let brazeId: string;
+    do {
+      this.#created += 1;
+      brazeId = hexOf(this.#created, this.#seed, 24);
+    } while (this.#byBrazeId.has(brazeId)); // restored ones have taken theirs
+    return this.restore(brazeId, externalId, alias === undefined ? NO_ALIASES : [alias]);
+  }
+
+  /** An empty profile with the identifiers that it had. */
+  restore(brazeId: string, externalId: string | undefined, aliases: readonly Alias[]): Profile {
     const profile: Profile = {
-      brazeId: hexOf(this.#created, this.#seed, 24),
+      brazeId,
       externalId,
-      aliases: alias === undefined ? NO_ALIASES : [alias],
+      aliases,
       standard: createAttributes(),
       custom: createAttributes(),
       updatedAt: 0,
@@ -126,7 +135,7 @@ export class ProfileStore {
     };
     this.#byBrazeId.set(profile.brazeId, profile);
     if (externalId !== undefined) this.#byExternalId.set(externalId, profile);
-    if (alias !== undefined) this.#byAlias.set(aliasKey(alias), profile);
+    for (const alias of aliases) this.#byAlias.set(aliasKey(alias), profile);
     return profile;
   }
 

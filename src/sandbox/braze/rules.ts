@@ -10,7 +10,13 @@
 
 export interface Rule {
   /** What it does to what was sent. */
-  readonly effect: 'request refused' | 'object refused' | 'not applied' | 'stored otherwise';
+  readonly effect:
+    | 'request refused'
+    | 'object refused'
+    | 'not applied'
+    | 'stored otherwise'
+    | 'file refused'
+    | 'row refused';
   readonly says: string;
   readonly source: string;
 }
@@ -23,8 +29,8 @@ const ARRAY_PAGE = 'array_of_objects, newest text';
 const TRACK_PAGE = 'post_user_track, newest text';
 const LIMITS_PAGE = 'api_limits, 2026-09-02';
 const ERRORS_PAGE = 'errors, newest text';
+const FILES_PAGE = 'file_storage_integrations, newest text';
 
-/** Refusals of a whole request are in serve.ts and track.ts; what they mean is in `status`. */
 export const RULES = {
   // The request
   PATH_SLASH: refused('A slash at the end of the path is answered with 403', TRACK_PAGE),
@@ -166,6 +172,27 @@ export const RULES = {
     ATTRIBUTES_PAGE,
   ),
   BIO_GONE: ignored('bio is neither stored nor a custom attribute', ATTRIBUTES_PAGE),
+
+  // Staged files
+  FILE_TOO_LARGE: file('A file has at most 512 MB', FILES_PAGE),
+  FILE_FORMAT_UNKNOWN: file(
+    'A file is JSON lines, CSV or Parquet, by its name',
+    `${FILES_PAGE}; that the name decides is inferred`,
+  ),
+  FILE_LINE_INVALID: file('One line that is not JSON, and the whole file is skipped', FILES_PAGE),
+  FILE_UNREADABLE: file('CSV and Parquet that cannot be read are skipped as a whole', 'Inferred'),
+  DELETE_FILE_PAYLOAD: file('A file of deletions with a PAYLOAD fails', FILES_PAGE),
+  ROW_IDENTIFIER: row(
+    'A row has exactly one identifier; EMAIL beats PHONE; deletions take neither',
+    FILES_PAGE,
+  ),
+  ROW_PAYLOAD_INVALID: row('PAYLOAD is a JSON object, written as a text', FILES_PAGE),
+  ROW_PAYLOAD_IDENTIFIER: row(
+    'PAYLOAD has no identifiers',
+    `${FILES_PAGE}; that the row is refused is inferred`,
+  ),
+  ROW_PAYLOAD_TOO_LARGE: row('PAYLOAD has at most 1 MB', 'product limitations, 2026-09-02'),
+  ROW_TOO_MANY_KEYS: row('PAYLOAD has at most 250 keys', 'product limitations, 2026-09-02'),
 } as const satisfies Record<string, Rule>;
 
 export type RuleId = keyof typeof RULES;
@@ -189,6 +216,14 @@ function object(says: string, source: string): Rule {
 
 function ignored(says: string, source: string): Rule {
   return { effect: 'not applied', says, source };
+}
+
+function file(says: string, source: string): Rule {
+  return { effect: 'file refused', says, source };
+}
+
+function row(says: string, source: string): Rule {
+  return { effect: 'row refused', says, source };
 }
 
 function otherwise(says: string, source: string): Rule {

@@ -6,9 +6,12 @@
 import type { FaultPlan } from './faults.ts';
 import type { AttributeSettings } from './fields.ts';
 import type { RateLimits } from './rate-limit.ts';
+import type { Stage } from './stage-watch.ts';
 
 /** Permissions of an API key, by the names that Braze gives them. */
-export type Permission = 'users.track' | 'users.export.ids' | 'users.delete';
+export const PERMISSIONS = ['users.track', 'users.export.ids', 'users.delete'] as const;
+
+export type Permission = (typeof PERMISSIONS)[number];
 
 export interface BrazeSandboxOptions {
   /** On loopback; 0 (the default) takes any that is free. */
@@ -39,11 +42,17 @@ export interface BrazeSandboxOptions {
   readonly isAccountActive?: boolean;
   /** Faults from the first request on. */
   readonly faults?: FaultPlan;
+  /** Folders or buckets that cloud data ingestion watches. */
+  readonly stages?: readonly Stage[];
+  /** How often they are listed; default 500. With 0 only `ingest()` lists them. */
+  readonly stageEveryMs?: number;
   /**
    * facts 1.2: accepted requests are applied later, in no promised order. Each waits a random time up to this;
    * the default 0 applies at once.
    */
   readonly applyWithinMs?: number;
+  /** A file that profiles are kept in, so that a restarted sandbox still has them. Made if it is missing. */
+  readonly statePath?: string;
   /** So many of the latest accepted objects are kept for `received()`; default 0. */
   readonly keepReceived?: number;
 }

@@ -4,14 +4,20 @@
  */
 
 import type { AddressInfo } from 'node:net';
+import type { ServerType } from '@hono/node-server';
+import { CurrentsError } from '../../errors.ts';
+import { addAdmin } from './admin.ts';
 import type { ForcedType } from './custom-value.ts';
 import type { FaultPlan } from './faults.ts';
 import type { FieldCounts } from './fields.ts';
 import { formatProfile, listTypes, type SandboxProfile } from './format-profile.ts';
 import { findProfile, type Identity } from './identity.ts';
+import type { Ingestion } from './ingest-file.ts';
 import type { Received } from './received-log.ts';
 import type { BrazeSandboxOptions } from './sandbox-options.ts';
 import { createBrazeServer } from './serve.ts';
+import { StageWatch } from './stage-watch.ts';
+import { openStateFile } from './state-file.ts';
 import type { Counts } from './tally.ts';
 import { clearWorkspace, createWorkspace } from './workspace.ts';
 
@@ -31,6 +37,10 @@ export interface BrazeSandbox {
   /** Adds to the faults that wait; `random` replaces what was there. */
   fail(plan: FaultPlan): void;
   clearFaults(): void;
+  /** Reads what is new in the stages, now. */
+  ingest(): Promise<readonly Ingestion[]>;
+  /** The log of cloud data ingestion, oldest first. */
+  ingestions(): readonly Ingestion[];
   /** Applies what was accepted and not applied yet, in random order. */
   settle(): void;
   /** Forgets profiles, counts and faults; settings stay. */
@@ -39,16 +49,25 @@ export interface BrazeSandbox {
   close(): Promise<void>;
 }
 
-/** @throws Node's error if the port is taken. */
+/** @throws CurrentsError USAGE if the port is taken, or the state file is not one of ours. */
 export async function startBrazeSandbox(options: BrazeSandboxOptions = {}): Promise<BrazeSandbox> {
   const workspace = createWorkspace(options);
-  const server = createBrazeServer(workspace, () => undefined);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(options.port ?? 0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
+  const state =
+    options.statePath === undefined ? undefined : await openStateFile(workspace, options.statePath);
+  const stages = new StageWatch(workspace, options.stages ?? []);
+  await stages.start(options.stageEveryMs ?? 500, state?.isRestored ?? false);
+  const server = createBrazeServer(workspace, addAdmin(workspace, stages));
+  const port = await listen(server, options.port ?? 0);
   const { profiles, fields, tally, faults, queue, received } = workspace;
+  let closed: Promise<void> | undefined;
+  async function closeAll(): Promise<void> {
+    const stopped = new Promise((resolve) => server.close(resolve));
+    if ('closeAllConnections' in server) server.closeAllConnections();
+    await stopped;
+    await stages.close();
+    queue.settle();
+    await state?.close();
+  }
   return {
     url: `http://127.0.0.1:${port}`,
     profiles: function* () {
@@ -67,13 +86,31 @@ export async function startBrazeSandbox(options: BrazeSandboxOptions = {}): Prom
     received: () => received.list(),
     fail: (plan) => faults.add(plan),
     clearFaults: () => faults.clear(),
+    ingest: () => stages.ingest(),
+    ingestions: () => [...workspace.ingestions],
     settle: () => queue.settle(),
     clear: () => clearWorkspace(workspace),
-    close: async () => {
-      const closed = new Promise((resolve) => server.close(resolve));
-      if ('closeAllConnections' in server) server.closeAllConnections();
-      await closed;
-      queue.settle();
+    close: () => {
+      closed ??= closeAll();
+      return closed;
     },
   };
+}
+
+/** The port that it got. */
+async function listen(server: ServerType, port: number): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      reject(
+        new CurrentsError({
+          code: 'USAGE',
+          message: `cannot listen on port ${port} of 127.0.0.1: ${cause.code} (a port that is free)`,
+          hint: 'currents sandbox --port 0 takes any that is free',
+          cause,
+        }),
+      );
+    });
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  return (server.address() as AddressInfo).port;
 }

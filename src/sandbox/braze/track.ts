@@ -82,7 +82,11 @@ function judge(workspace: Workspace, kind: Accepted['kind'], object: unknown): s
 }
 
 /** Takes responsibility for objects: from here on they are not lost, and applied when the queue says so. */
-function accept(workspace: Workspace, accepted: readonly Accepted[], by: 'rest' | 'files'): void {
+export function accept(
+  workspace: Workspace,
+  accepted: readonly Accepted[],
+  by: 'rest' | 'files',
+): void {
   workspace.journal?.({ accepted });
   workspace.received.add(accepted, by);
   workspace.queue.add(() => {
@@ -90,7 +94,7 @@ function accept(workspace: Workspace, accepted: readonly Accepted[], by: 'rest' 
   });
 }
 
-function applyAccepted(workspace: Workspace, { kind, object }: Accepted): void {
+export function applyAccepted(workspace: Workspace, { kind, object }: Accepted): void {
   if (kind === 'attributes') applyAttributes(workspace, object);
   else applyActivity(workspace, object, kind);
 }

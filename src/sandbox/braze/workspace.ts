@@ -3,6 +3,7 @@
 import { ApplyQueue } from './apply-queue.ts';
 import { Faults } from './faults.ts';
 import { Fields } from './fields.ts';
+import type { Ingestion } from './ingest-file.ts';
 import { ProfileStore } from './profile-store.ts';
 import { RateLimit } from './rate-limit.ts';
 import { ReceivedLog } from './received-log.ts';
@@ -20,12 +21,20 @@ export interface Workspace {
   readonly received: ReceivedLog;
   /** By path of the endpoint. */
   readonly limits: Map<string, RateLimit>;
+  /** The log of cloud data ingestion, oldest first. */
+  readonly ingestions: Ingestion[];
+  /** Staged files that were read, or were there before the sandbox; by stage, key and ETag. */
+  readonly ingestedFiles: Set<string>;
   /** Told of everything that changes profiles, before it is acknowledged. */
   journal: ((change: Change) => void) | undefined;
 }
 
 /** What changes profiles. */
-type Change = { readonly accepted: readonly Accepted[] } | { readonly deleted: readonly string[] };
+export type Change =
+  | { readonly accepted: readonly Accepted[] }
+  | { readonly deleted: readonly string[] }
+  /** A staged file, by its stage, key and ETag. */
+  | { readonly ingested: string };
 
 /** An empty workspace. */
 export function createWorkspace(options: BrazeSandboxOptions): Workspace {
@@ -45,6 +54,8 @@ export function createWorkspace(options: BrazeSandboxOptions): Workspace {
       // facts 7: shared with the other identity endpoints, which the sandbox does not have.
       ['/users/delete', perMinute(clock, 20_000)],
     ]),
+    ingestions: [],
+    ingestedFiles: new Set(),
     journal: undefined,
   };
   if (options.faults !== undefined) workspace.faults.add(options.faults);
@@ -60,4 +71,5 @@ export function clearWorkspace(workspace: Workspace): void {
   workspace.queue.settle();
   for (const part of ['profiles', 'fields', 'tally', 'faults', 'received'] as const)
     workspace[part].clear();
+  workspace.ingestions.length = 0;
 }

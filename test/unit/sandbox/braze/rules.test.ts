@@ -3,7 +3,9 @@
  * a test does not compile.
  */
 import { describe, expect, it } from 'vitest';
+import { type Ingestion, ingestFile } from '../../../../src/sandbox/braze/ingest-file.ts';
 import { RULES, type RuleId } from '../../../../src/sandbox/braze/rules.ts';
+import { createWorkspace } from '../../../../src/sandbox/braze/workspace.ts';
 import { type BrazeClient, openBraze } from '../../../support/braze-client.ts';
 
 type Proof = () => Promise<void>;
@@ -44,6 +46,47 @@ function isRefused(type: string, ...objects: object[]): Proof {
       expect(await braze.refusal({ external_id: 'a', ...object })).toBe(type);
     expect(braze.person()).toBeUndefined();
     expect(braze.person('sound')).toBeDefined();
+  };
+}
+
+const ROW = JSON.stringify({ EXTERNAL_ID: 'a', PAYLOAD: '{"x":1}' });
+
+async function ingest(
+  braze: BrazeClient,
+  name: string,
+  text: string,
+  kind = 'attributes',
+): Promise<Ingestion> {
+  const url = `${braze.sandbox.url}/sandbox/ingest?name=${name}&kind=${kind}`;
+  const answer = await fetch(url, { method: 'POST', body: text });
+  const { ingestions } = (await answer.json()) as { ingestions: [Ingestion] };
+  return ingestions[0];
+}
+
+function failedRows({ failures }: Ingestion): (readonly [number, string])[] {
+  return failures.map(({ row, rule }) => [row, rule]);
+}
+
+function isFileRefused(rule: RuleId, name: string, text: string): Proof {
+  return async () => {
+    const braze = await openBraze();
+    const ingestion = await ingest(braze, name, text);
+    expect(ingestion).toMatchObject({ status: 'Error', rows: 0 });
+    expect(ingestion.reason).toContain(rule);
+    expect([...braze.sandbox.profiles()]).toEqual([]);
+  };
+}
+
+/** Rows with these payloads are refused, the one between them is not. */
+function isRowRefused(rule: RuleId, ...payloads: unknown[]): Proof {
+  return async () => {
+    const braze = await openBraze();
+    const bad = payloads.map((PAYLOAD) => JSON.stringify({ EXTERNAL_ID: 'b', PAYLOAD }));
+    const ingestion = await ingest(braze, 'a.json', [ROW, ...bad].join('\n'));
+    expect(ingestion).toMatchObject({ status: 'Partial Success', rows: payloads.length + 1 });
+    expect(failedRows(ingestion)).toEqual(payloads.map((_, at) => [at + 2, rule]));
+    expect(braze.custom()).toEqual({ x: 1 });
+    expect(braze.person('b')).toBeUndefined();
   };
 }
 
@@ -493,7 +536,64 @@ const PROOFS: Record<RuleId, Proof> = {
     expect(Object.keys(braze.person() ?? {})).toEqual(['external_id', 'braze_id']);
     expect(braze.silent('BIO_GONE')).toBe(1);
   },
+
+  FILE_TOO_LARGE: async () => {
+    const workspace = createWorkspace({});
+    const bytes = Object.defineProperty(Buffer.alloc(0), 'length', { value: 512_000_001 });
+    const file = { name: 'a.json', bytes, kind: 'attributes' } as const;
+    const { status, reason } = await ingestFile(workspace, file);
+    expect(status).toBe('Error');
+    expect(reason).toContain('512 MB');
+  },
+  FILE_FORMAT_UNKNOWN: isFileRefused('FILE_FORMAT_UNKNOWN', 'a.json.gz', ROW),
+  FILE_LINE_INVALID: isFileRefused('FILE_LINE_INVALID', 'a.json', `${ROW}\n{\n${ROW}`),
+  FILE_UNREADABLE: isFileRefused('FILE_UNREADABLE', 'a.csv', 'EXTERNAL_ID,PAYLOAD\na,b,c\n'),
+  DELETE_FILE_PAYLOAD: async () => {
+    const braze = await openBraze();
+    await braze.set({ external_id: 'a' });
+    const ingestion = await ingest(braze, 'a.json', ROW, 'deletions');
+    expect(ingestion).toMatchObject({ status: 'Error', rows: 0 });
+    expect(braze.person()).toBeDefined();
+    expect(await ingest(braze, 'b.json', '{"EXTERNAL_ID":"a"}', 'deletions')).toMatchObject({
+      status: 'Success',
+      rows: 1,
+    });
+    expect(braze.person()).toBeUndefined();
+  },
+  ROW_IDENTIFIER: async () => {
+    const braze = await openBraze();
+    const row = (fields: object) => JSON.stringify({ PAYLOAD: '{"x":1}', ...fields });
+    const rows = [
+      row({}),
+      row({ EXTERNAL_ID: '' }),
+      row({ EXTERNAL_ID: 'a', BRAZE_ID: 'b' }),
+      row({ EXTERNAL_ID: 'a', EMAIL: 'a@example.com' }),
+      row({ ALIAS_NAME: 'n' }),
+      row({ EMAIL: 'ann@example.com', PHONE: '+1' }),
+    ];
+    const ingestion = await ingest(braze, 'a.json', rows.join('\n'));
+    expect(ingestion.status).toBe('Partial Success');
+    expect(failedRows(ingestion)).toEqual([1, 2, 3, 4, 5].map((at) => [at, 'ROW_IDENTIFIER']));
+    expect([...braze.sandbox.profiles()]).toMatchObject([{ email: 'ann@example.com' }]);
+    const byEmail = await ingest(braze, 'b.json', '{"EMAIL":"ann@example.com"}', 'deletions');
+    expect(failedRows(byEmail)).toEqual([[1, 'ROW_IDENTIFIER']]);
+  },
+  ROW_PAYLOAD_INVALID: isRowRefused('ROW_PAYLOAD_INVALID', { x: 1 }, '[1]', '{', undefined),
+  ROW_PAYLOAD_IDENTIFIER: isRowRefused(
+    'ROW_PAYLOAD_IDENTIFIER',
+    '{"external_id":"a"}',
+    '{"user_alias":{}}',
+  ),
+  ROW_PAYLOAD_TOO_LARGE: isRowRefused(
+    'ROW_PAYLOAD_TOO_LARGE',
+    `{"x":"${'é'.repeat(500_000 - 3)}"}`.padEnd(1_000_001 - (500_000 - 3)),
+  ),
+  ROW_TOO_MANY_KEYS: isRowRefused('ROW_TOO_MANY_KEYS', JSON.stringify(keys(251))),
 };
+
+function keys(count: number): object {
+  return Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, at]));
+}
 
 describe('the rules of Braze', () => {
   it.each(Object.entries(PROOFS))('%s', async (_rule, proof) => {
