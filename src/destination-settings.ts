@@ -134,8 +134,8 @@ const rest = z.strictObject({
       'REST: the limit of your contract, 1000 unless said otherwise (3,000 in 3 seconds).',
     expected: 'a number above 0',
   }),
-  concurrency: entryField(z.int().min(1).max(256).default(16), {
-    description: 'REST: requests under way at the same time, 16 unless said otherwise.',
+  concurrency: entryField(z.int().min(1).max(256).default(32), {
+    description: 'REST: requests under way at the same time, 32 unless said otherwise.',
     expected: 'a whole number from 1 to 256',
   }),
   allow,
