@@ -9,6 +9,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import path from 'node:path';
 import type { z } from 'zod';
+import { type AttachConfig, toAttachConfigs } from './attach-settings.ts';
 import { type AttributeQueryConfig, toAttributeConfigs } from './attribute-settings.ts';
 import { type AudienceConfig, toAudienceConfigs } from './audience-settings.ts';
 import {
@@ -37,6 +38,8 @@ export interface Config {
   readonly limits: { readonly maxBlockBytes: number; readonly maxUncompressedBytes: number };
   readonly load: LoadConfig;
   readonly attributes: Readonly<Record<string, AttributeQueryConfig>>;
+  /** By name. */
+  readonly attach: Readonly<Record<string, AttachConfig>>;
   readonly audiences: Readonly<Record<string, AudienceConfig>>;
   readonly syncs: Readonly<Record<string, SyncConfig>>;
   readonly destinations: Readonly<Record<string, DestinationConfig>>;
@@ -141,6 +144,7 @@ export function loadConfig(sources: ConfigSources = {}): Config {
     watch: { everyMs: watch.every },
     limits,
     attributes: toAttributeConfigs(rest.attributes, inFile),
+    attach: toAttachConfigs(rest.attach, inFile),
     audiences: toAudienceConfigs(rest.audiences, inFile),
     destinations: toDestinationConfigs(rest.destinations, inFile),
     load: {

@@ -241,7 +241,7 @@ async function loadAudiences(
   { config, hooks, startedAt }: Cycle,
   database: Database,
 ): Promise<readonly AudienceRefresh[]> {
-  const audiences = await refreshAudiences(database, config.audiences, startedAt);
+  const audiences = await refreshAudiences(database, config, startedAt);
   for (const { audience, error } of audiences)
     if (error !== null) hooks.logger?.warn({ audience, error }, 'audience not refreshed');
   return audiences;

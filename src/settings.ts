@@ -9,6 +9,7 @@
  * Only what this release obeys is listed; any other name is refused.
  */
 import { z } from 'zod';
+import { attachSchema } from './attach-settings.ts';
 import { attributesSchema } from './attribute-settings.ts';
 import { audiencesSchema } from './audience-settings.ts';
 import { destinationsSchema } from './destination-settings.ts';
@@ -302,6 +303,7 @@ const sections = z.strictObject({
     })
     .prefault({}),
   attributes: attributesSchema,
+  attach: attachSchema,
   audiences: audiencesSchema,
   syncs: syncsSchema,
   destinations: destinationsSchema,

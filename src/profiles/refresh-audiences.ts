@@ -7,7 +7,9 @@
  * go on under the id that survives, from the earlier of their entries. Audiences that are no longer in the
  * settings are left as they are: whoever runs a command without the settings file must not empty them.
  */
+import { withSources } from '../attached-sources.ts';
 import type { AudienceConfig } from '../audience-settings.ts';
+import type { Config } from '../config.ts';
 import { CurrentsError } from '../errors.ts';
 import { readSqlText } from '../sql-text.ts';
 import type { Database } from '../warehouse/database.ts';
@@ -36,7 +38,7 @@ type Audiences = Readonly<Record<string, AudienceConfig>>;
  */
 export async function refreshAudiences(
   database: Database,
-  audiences: Audiences,
+  { audiences, attach }: Pick<Config, 'audiences' | 'attach'>,
   now: Date,
 ): Promise<readonly AudienceRefresh[]> {
   const names = orderByExclusion(audiences);
@@ -48,7 +50,9 @@ export async function refreshAudiences(
     try {
       const failed = audience.exclude.find((other) => results.get(other)?.error !== null);
       if (failed !== undefined) throw excludedFailed(name, failed);
-      results.set(name, await refreshAudience(database, name, audience, now));
+      const sql = await readAudienceSql(database, name, audience);
+      const refresh = async () => refreshAudience(database, name, { sql, audience, now });
+      results.set(name, await withSources(database, attach, sql, refresh));
     } catch (error) {
       const reason = toAudienceError(error, name);
       results.set(name, await noteFailure(database, name, reason, now));
@@ -86,10 +90,8 @@ export async function readAudienceSql(
 async function refreshAudience(
   database: Database,
   name: string,
-  audience: AudienceConfig,
-  now: Date,
+  { sql, audience, now }: { sql: string; audience: AudienceConfig; now: Date },
 ): Promise<AudienceRefresh> {
-  const sql = await readAudienceSql(database, name, audience);
   await refuseWriting(database, sql);
   const unknown = await findMembers(database, name, sql);
   return database.withTransaction(async () => {

@@ -67,6 +67,7 @@ describe('values', () => {
         threads: undefined,
       },
       attributes: {},
+      attach: {},
       audiences: {},
       syncs: {},
       destinations: {},

@@ -31,14 +31,17 @@ export function addQueryCommand(program: Command, session: Session): void {
     session.action<{ format?: (typeof FORMATS)[number] }>(async (context, options, sql = '') => {
       const format = options.format ?? (context.output.isJson ? 'json' : 'table');
       if (format === 'parquet' && process.stdout.isTTY) throw parquetToTerminal();
-      await withReader(context, async (database) => {
-        if (format === 'table') await writeTable(database, sql);
-        else if (format === 'parquet') await writeParquet(database, sql);
-        else {
-          const { formatQuery } = await import('../../warehouse/query.ts');
-          await writeToStdout(Readable.from(await formatQuery(database, sql, format)));
-        }
-      });
+      const { withSources } = await import('../../attached-sources.ts');
+      await withReader(context, async (database) =>
+        withSources(database, context.config.attach, sql, async () => {
+          if (format === 'table') await writeTable(database, sql);
+          else if (format === 'parquet') await writeParquet(database, sql);
+          else {
+            const { formatQuery } = await import('../../warehouse/query.ts');
+            await writeToStdout(Readable.from(await formatQuery(database, sql, format)));
+          }
+        }),
+      );
       return EXIT_CODES.done;
     }),
   );

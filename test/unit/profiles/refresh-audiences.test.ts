@@ -35,9 +35,9 @@ beforeEach(async () => {
       [upper(person_id)] as external_ids from c360.profiles`);
 });
 
-function settings(yaml: string): Config['audiences'] {
+function settings(yaml: string): Config {
   writeFileSync(path.join(folder, 'currents.yaml'), `audiences:\n${yaml.replace(/^/gm, '  ')}\n`);
-  return loadConfig({ cwd: folder, env: {} }).audiences;
+  return loadConfig({ cwd: folder, env: {} });
 }
 
 function day(number: number): Date {
@@ -62,11 +62,11 @@ async function history(): Promise<string[]> {
 
 describe('members', () => {
   it('are the people that the query names, by whichever id, each once', async () => {
-    const audiences = settings(`
+    const config = settings(`
 by_person: { query: "select person_id, 1 as x from c360.profiles union all select 'ann', 2" }
 by_user: { query: "select user_id from c360.identities where user_id = 'bob';" }
 by_external: { query: "select 'EVE' as external_id union all select 'nobody' -- the end" }`);
-    const results = await refreshAudiences(database, audiences, day(1));
+    const results = await refreshAudiences(database, config, day(1));
     expect(results).toEqual([
       { audience: 'by_person', members: 3, entered: 3, departed: 0, unknown: 0, error: null },
       { audience: 'by_user', members: 1, entered: 1, departed: 0, unknown: 0, error: null },
@@ -79,24 +79,24 @@ by_external: { query: "select 'EVE' as external_id union all select 'nobody' -- 
     await database.run(
       "update c360.identities set external_ids = ['OLD', 'BOB', 'ANN'] where user_id = 'ann'",
     );
-    const audiences = settings(`
+    const config = settings(`
 now: { query: "select 'BOB' as external_id" }
 once: { query: "select 'OLD' as external_id" }`);
-    await refreshAudiences(database, audiences, day(1));
+    await refreshAudiences(database, config, day(1));
     expect([await membersOf('now'), await membersOf('once')]).toEqual([['bob'], ['ann']]);
   });
 
   it('enter and leave, and each stay is kept with its instants', async () => {
     await database.run("create table crm as select 'ann' as person_id union all select 'bob'");
-    const audiences = settings('seen: { query: from crm }');
-    await refreshAudiences(database, audiences, day(1));
+    const config = settings('seen: { query: from crm }');
+    await refreshAudiences(database, config, day(1));
     await database.run("delete from crm where person_id = 'ann'");
     await database.run("insert into crm values ('eve')");
-    expect(await refreshAudiences(database, audiences, day(2))).toMatchObject([
+    expect(await refreshAudiences(database, config, day(2))).toMatchObject([
       { members: 2, entered: 1, departed: 1 },
     ]);
     await database.run("insert into crm values ('ann')");
-    await refreshAudiences(database, audiences, day(3));
+    await refreshAudiences(database, config, day(3));
     const before = await history();
     expect(before).toEqual([
       'seen ann 2026-09-01 2026-09-02',
@@ -104,33 +104,33 @@ once: { query: "select 'OLD' as external_id" }`);
       'seen bob 2026-09-01',
       'seen eve 2026-09-02',
     ]);
-    expect(await refreshAudiences(database, audiences, day(4))).toMatchObject([
+    expect(await refreshAudiences(database, config, day(4))).toMatchObject([
       { members: 3, entered: 0, departed: 0 },
     ]);
     expect(await history()).toEqual(before);
   });
 
   it('who are merged go on as the one that survives, since the earlier entry', async () => {
-    const audiences = settings('all: { query: "select user_id from c360.identities" }');
+    const config = settings('all: { query: "select user_id from c360.identities" }');
     await refreshAudiences(
       database,
       settings('all: { query: "select \'ann\' as user_id" }'),
       day(1),
     );
-    await refreshAudiences(database, audiences, day(2));
+    await refreshAudiences(database, config, day(2));
     await database.run("update c360.identities set person_id = 'bob' where user_id = 'ann'");
-    expect(await refreshAudiences(database, audiences, day(3))).toMatchObject([
+    expect(await refreshAudiences(database, config, day(3))).toMatchObject([
       { members: 2, entered: 0, departed: 0 },
     ]);
     expect(await history()).toEqual(['all bob 2026-09-01', 'all eve 2026-09-02']);
   });
 
   it('leave out those of other audiences, whatever the order of the settings', async () => {
-    const audiences = settings(`
+    const config = settings(`
 rest: { query: from c360.profiles, exclude: [buyers, german] }
 buyers: { query: from c360.profiles where purchases > 0, exclude: [german] }
 german: { where: { country: DE } }`);
-    await refreshAudiences(database, audiences, day(1));
+    await refreshAudiences(database, config, day(1));
     expect([await membersOf('german'), await membersOf('buyers'), await membersOf('rest')]).toEqual(
       [['ann'], ['eve'], ['bob']],
     );
@@ -138,7 +138,7 @@ german: { where: { country: DE } }`);
 
   it('are those that a fold over any history of queries gives', async () => {
     await database.run('create table crm (person_id varchar)');
-    const audiences = settings('any: { query: from crm }');
+    const config = settings('any: { query: from crm }');
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.subarray(['ann', 'bob', 'eve']), { minLength: 1, maxLength: 6 }),
@@ -150,7 +150,7 @@ german: { where: { country: DE } }`);
             await database.run('delete from crm');
             for (const person of people)
               await database.run('insert into crm values ($1)', [person]);
-            await refreshAudiences(database, audiences, day(index + 1));
+            await refreshAudiences(database, config, day(index + 1));
             for (const [person, entered] of since) {
               if (people.includes(person)) continue;
               expected.push(`any ${person} 2026-09-0${entered} 2026-09-0${index + 1}`);
@@ -186,10 +186,10 @@ describe('an audience that is wrong', () => {
   ])('by %j keeps its members, is told why, and stops no other', async (broken, sentence) => {
     const good = 'good: { query: from c360.profiles }';
     await refreshAudiences(database, settings(`${good}\nbad: { where: { country: DE } }`), day(1));
-    const audiences = settings(
+    const config = settings(
       `bad:\n  ${broken}\nafter: { query: from c360.profiles, exclude: [bad] }\n${good}`,
     );
-    const [bad, after, fine] = await refreshAudiences(database, audiences, day(2));
+    const [bad, after, fine] = await refreshAudiences(database, config, day(2));
     expect(bad?.error).toMatch(/^cannot (refresh|read|use|run)/);
     expect(bad?.error).toContain(sentence);
     expect(bad).toMatchObject({ members: 1, entered: 0, departed: 0 });
@@ -197,7 +197,7 @@ describe('an audience that is wrong', () => {
     expect(fine).toMatchObject({ members: 3, error: null });
     expect(await membersOf('bad')).toEqual(['ann']);
     expect(await membersOf('after')).toEqual([]);
-    const [known] = await listAudiences(database, audiences);
+    const [known] = await listAudiences(database, config.audiences);
     expect(known).toMatchObject({
       name: 'bad',
       members: 1,
@@ -208,9 +208,11 @@ describe('an audience that is wrong', () => {
 
   it('is well again when it works again', async () => {
     await refreshAudiences(database, settings('a: { query: from nowhere }'), day(1));
-    const audiences = settings('a: { query: from c360.profiles }');
-    await refreshAudiences(database, audiences, day(2));
-    expect(await listAudiences(database, audiences)).toMatchObject([{ members: 3, error: null }]);
+    const config = settings('a: { query: from c360.profiles }');
+    await refreshAudiences(database, config, day(2));
+    expect(await listAudiences(database, config.audiences)).toMatchObject([
+      { members: 3, error: null },
+    ]);
   });
 
   it('without profiles says so', async () => {
@@ -259,16 +261,16 @@ describe('conditions', () => {
     ['{ country: "O\'Hara\' or true --" }', []],
     ['{ "custom_attributes.a\'b\\"c": x }', []],
   ])('%s hold for %j', async (where, people) => {
-    const audiences = settings(`a: { where: ${where} }`);
-    expect(await refreshAudiences(database, audiences, day(1))).toMatchObject([{ error: null }]);
+    const config = settings(`a: { where: ${where} }`);
+    expect(await refreshAudiences(database, config, day(1))).toMatchObject([{ error: null }]);
     expect(await membersOf('a')).toEqual(people);
   });
 
   it('are shown as the SQL that runs', async () => {
-    const audiences = settings(
+    const config = settings(
       'a: { where: { country: [DE, AT], any: [{ purchases: { atLeast: 2 } }, { last_seen: { within: 30d } }] } }',
     );
-    const sql = await findAudienceSql(database, audiences, 'a');
+    const sql = await findAudienceSql(database, config.audiences, 'a');
     expect(sql).toBe(`select person_id
 from c360.profiles
 where ("country" = 'DE' or "country" = 'AT')
@@ -282,20 +284,20 @@ where ("country" = 'DE' or "country" = 'AT')
 describe('a report', () => {
   it('has audiences that were taken out of the settings, untouched', async () => {
     await refreshAudiences(database, settings('old: { query: from c360.profiles }'), day(1));
-    const audiences = settings('new: { query: from c360.profiles }');
-    expect(await listAudiences(database, audiences)).toMatchObject([
+    const config = settings('new: { query: from c360.profiles }');
+    expect(await listAudiences(database, config.audiences)).toMatchObject([
       { name: 'new', isInSettings: true, members: null, refreshedAt: null },
       { name: 'old', isInSettings: false, members: 3, refreshedAt: day(1) },
     ]);
-    await refreshAudiences(database, audiences, day(2));
+    await refreshAudiences(database, config, day(2));
     expect(await membersOf('old')).toHaveLength(3);
   });
 
   it('shows who entered and left last', async () => {
     await refreshAudiences(database, settings('a: { query: from c360.profiles }'), day(1));
-    const audiences = settings('a: { query: "select \'ann\' as user_id", as: { array: sets } }');
-    await refreshAudiences(database, audiences, day(2));
-    expect(await findAudience(database, audiences, 'a', 1)).toMatchObject({
+    const config = settings('a: { query: "select \'ann\' as user_id", as: { array: sets } }');
+    await refreshAudiences(database, config, day(2));
+    expect(await findAudience(database, config.audiences, 'a', 1)).toMatchObject({
       members: 1,
       departed: 2,
       as: { array: 'sets' },
@@ -305,12 +307,12 @@ describe('a report', () => {
   });
 
   it('of an audience that does not exist names the nearest', async () => {
-    const audiences = settings('lapsing: { query: from c360.profiles }');
-    await expect(findAudience(database, audiences, 'laping', 1)).rejects.toMatchObject({
+    const config = settings('lapsing: { query: from c360.profiles }');
+    await expect(findAudience(database, config.audiences, 'laping', 1)).rejects.toMatchObject({
       code: 'AUDIENCE_UNKNOWN',
       hint: 'currents audiences show lapsing',
     });
-    await expect(findAudienceSql(database, audiences, 'toString')).rejects.toMatchObject({
+    await expect(findAudienceSql(database, config.audiences, 'toString')).rejects.toMatchObject({
       code: 'AUDIENCE_UNKNOWN',
     });
   });
