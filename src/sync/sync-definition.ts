@@ -5,7 +5,9 @@
  * A source's rows are `identifier, c0, c1, …`, one a person. All audiences of a sync are one source, whose
  * rows are the people who are in one of them, and those who were when it was last sent.
  */
+
 import { createHash } from 'node:crypto';
+import { withSources } from '../attached-sources.ts';
 import type { AttributeQueryConfig } from '../attribute-settings.ts';
 import type { Config } from '../config.ts';
 import type { DestinationConfig } from '../destination-settings.ts';
@@ -93,7 +95,9 @@ export async function defineSync(
   for (const entry of sync.send) {
     const attributes = config.attributes[entry];
     if (attributes !== undefined)
-      sources.push(await defineQuery(database, entry, attributes, destination));
+      sources.push(
+        await defineQuery(database, entry, attributes, { destination, attach: config.attach }),
+      );
   }
   const audiences = sync.send.filter((entry) => config.attributes[entry] === undefined);
   if (audiences.length > 0)
@@ -127,11 +131,12 @@ async function defineQuery(
   database: Database,
   name: string,
   config: AttributeQueryConfig,
-  destination: DestinationConfig,
+  { destination, attach }: { destination: DestinationConfig; attach: Config['attach'] },
 ): Promise<CandidateSource> {
   const purpose = `attributes ${name}`;
   const sql = (await readSqlText(config.query, purpose)).trim().replace(/;\s*$/, '');
-  await checkReading(database, sql, purpose);
+  // Sources stay attached for the statements that compute the rows.
+  await withSources(database, attach, sql, async () => checkReading(database, sql, purpose));
   const columns = await shapeColumns(database, sql);
   const identifierColumns =
     config.identifier === 'user_alias' ? ['alias_name', 'alias_label'] : [config.identifier];
