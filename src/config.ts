@@ -46,7 +46,9 @@ export interface Config {
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
-export interface PrivacyConfig extends PrivacySettings, PrivacyKeySource {}
+export interface PrivacyConfig extends PrivacySettings, PrivacyKeySource {
+  readonly rewriteEveryMs: number;
+}
 
 export interface SourceConfig {
   /** `s3://…`, `file://…` or an absolute folder; undefined until someone sets it. */
@@ -130,7 +132,9 @@ export function loadConfig(sources: ConfigSources = {}): Config {
       fullListingMs: fullListing,
     },
     privacy: {
-      ...rest.privacy,
+      hash: rest.privacy.hash,
+      drop: rest.privacy.drop,
+      rewriteEveryMs: rest.privacy.rewriteEvery,
       keyFile:
         rest.privacy.keyFile === undefined
           ? `${databasePath}.key`

@@ -4,6 +4,7 @@
  */
 
 import type { CycleProblem, EventTypeCounts, LoadTotals } from './load-totals.ts';
+import type { Erasure } from './profiles/erase-people.ts';
 import type { AudienceRefresh } from './profiles/refresh-audiences.ts';
 import type { SchemaChange } from './warehouse/event-tables.ts';
 import type { RulesChange } from './warehouse/privacy-record.ts';
@@ -35,12 +36,24 @@ export interface IngestResult {
     readonly read: number;
     readonly loaded: number;
     readonly duplicates: number;
+    /** Left out because they are of a person who was erased. */
+    readonly erased: number;
   };
   /** Downloaded, as they lie in the bucket. */
   readonly bytes: number;
   readonly seconds: number;
   readonly eventTypes: Readonly<Record<string, EventTypeCounts>>;
   readonly schemaChanges: readonly SchemaChange[];
+  /** What delete requests in the events, and loads of an erased person's files, led to. */
+  readonly erasures: {
+    /** Certificates written; each is a row of c360.erasures. */
+    readonly people: number;
+    readonly events: number;
+    /** The database file was written anew, so that nothing of them is left in it. */
+    readonly rewritten: boolean;
+    /** The copy at `publish.path` was renewed. */
+    readonly published: boolean;
+  };
   /** Null when the rules of the setting `privacy` are those of the last load. */
   readonly privacyChange: RulesChange | null;
   /** Each audience of the settings, with who entered and left or why it could not be refreshed. */
@@ -61,6 +74,7 @@ export interface CycleFacts {
   readonly totals: LoadTotals;
   readonly privacyChange?: RulesChange | undefined;
   readonly audiences?: readonly AudienceRefresh[];
+  readonly erasures?: readonly Erasure[];
 }
 
 export function buildResult(facts: CycleFacts): IngestResult {
@@ -82,13 +96,20 @@ export function buildResult(facts: CycleFacts): IngestResult {
     },
     events: {
       read: totals.read,
-      loaded: totals.read - totals.duplicates,
+      loaded: totals.read - totals.duplicates - totals.erased,
       duplicates: totals.duplicates,
+      erased: totals.erased,
     },
     bytes: totals.bytes,
     seconds: facts.seconds,
     eventTypes: Object.fromEntries([...totals.byType].sort(([a], [b]) => (a < b ? -1 : 1))),
     schemaChanges: totals.schemaChanges,
+    erasures: {
+      people: facts.erasures?.length ?? 0,
+      events: facts.erasures?.reduce((sum, { events }) => sum + events, 0) ?? 0,
+      rewritten: false,
+      published: false,
+    },
     privacyChange: facts.privacyChange ?? null,
     audiences: facts.audiences ?? [],
     problems: totals.problems,

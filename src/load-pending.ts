@@ -184,11 +184,12 @@ class Batch {
     this.#bytes = 0;
     const { outcomes, changes } = await loader.load(objects);
     totals.schemaChanges.push(...changes);
-    for (const { object, status, readCount, duplicateCount, error } of outcomes) {
+    for (const { object, status, readCount, duplicateCount, erasedCount, error } of outcomes) {
       const { key, eventType } = object;
       if (status === 'loaded') {
         totals.loaded += 1;
         totals.countObject(eventType, readCount, duplicateCount);
+        totals.erased += erasedCount;
         logger.debug(
           { key, eventType, events: readCount, duplicates: duplicateCount },
           'object loaded',

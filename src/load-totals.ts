@@ -33,6 +33,7 @@ export class LoadTotals {
   failed = 0;
   read = 0;
   duplicates = 0;
+  erased = 0;
   bytes = 0;
   readonly byType = new Map<string, EventTypeCounts>();
   readonly schemaChanges: SchemaChange[] = [];

@@ -1,6 +1,6 @@
 /**
- * Settings and database → the door through which a cycle's batches go, or none when nothing is to be hashed or
- * dropped. Rules that are others than at the last load are written down here, and said.
+ * Settings and database → what stands between a cycle's batches and the tables: the door, unless nothing is to be
+ * hashed or dropped, and the tombstones, unless nobody was erased. Rules that are others than at the last load are written down here, and said.
  */
 import type { PrivacyConfig } from './config.ts';
 import type { Logger } from './logger.ts';
@@ -14,6 +14,7 @@ import {
   recordPrivacyRules,
   rememberPrivacyKey,
 } from './warehouse/privacy-record.ts';
+import { hasTombstones, Tombstones } from './warehouse/tombstones.ts';
 
 interface Opening {
   readonly runId: number;
@@ -23,6 +24,7 @@ interface Opening {
 
 export interface OpenedDoor {
   readonly door: PrivacyDoor | undefined;
+  readonly tombstones: Tombstones | undefined;
   readonly change: RulesChange | undefined;
 }
 
@@ -33,7 +35,9 @@ export async function openPrivacyDoor(
   { runId, now, logger }: Opening,
 ): Promise<OpenedDoor> {
   const rules = new PrivacyRules(privacy);
-  const key = privacy.hash.length > 0 ? await openPrivacyKey(privacy, database, now) : '';
+  const erased = await hasTombstones(database);
+  const needsKey = erased || privacy.hash.length > 0;
+  const key = needsKey ? await openPrivacyKey(privacy, database, now) : '';
   const change = await recordPrivacyRules(database, privacy, runId, now);
   if (change !== undefined) {
     logger.warn(
@@ -41,11 +45,15 @@ export async function openPrivacyDoor(
       'privacy rules changed: what was loaded before stays as it is',
     );
   }
-  return { door: rules.isEmpty ? undefined : new PrivacyDoor(rules, key), change };
+  return {
+    door: rules.isEmpty ? undefined : new PrivacyDoor(rules, key),
+    tombstones: erased ? new Tombstones(database, key) : undefined,
+    change,
+  };
 }
 
 /** The key, made and remembered by the database when it is the first time. */
-async function openPrivacyKey(
+export async function openPrivacyKey(
   privacy: PrivacyConfig,
   database: Database,
   now: Date,

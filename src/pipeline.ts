@@ -18,12 +18,19 @@ import { compileEventTypeGlobs } from './discovery/event-type-globs.ts';
 import { type DiscoveredObject, listNewObjects } from './discovery/list-objects.ts';
 import type { ObjectStore } from './discovery/object-store.ts';
 import { openStore } from './discovery/open-store.ts';
+import {
+  clearFilesOrWait,
+  type DueSteps,
+  eraseRequested,
+  listDueSteps,
+} from './erase-requested.ts';
 import { CurrentsError } from './errors.ts';
 import { buildResult, type CycleFacts, type IngestResult } from './ingest-result.ts';
 import { loadPending } from './load-pending.ts';
 import { LoadTotals } from './load-totals.ts';
 import { type Logger, silentLogger } from './logger.ts';
-import { openPrivacyDoor } from './open-privacy-door.ts';
+import { type OpenedDoor, openPrivacyDoor } from './open-privacy-door.ts';
+import type { Erasure } from './profiles/erase-people.ts';
 import { type AudienceRefresh, refreshAudiences } from './profiles/refresh-audiences.ts';
 import { refreshViews } from './profiles/refresh-views.ts';
 import { Database } from './warehouse/database.ts';
@@ -37,7 +44,6 @@ import {
   recordListing,
   selectUnknown,
 } from './warehouse/object-ledger.ts';
-import type { PrivacyDoor } from './warehouse/privacy-door.ts';
 import type { RulesChange } from './warehouse/privacy-record.ts';
 import {
   beginRun,
@@ -127,16 +133,18 @@ export async function runCycle(
     const cycle: Cycle = { config, options, hooks, now, startedAt, store, source, full };
     const portions = gather(await startListing(listNewObjects(store, plan, hooks.signal)), hooks);
     if (options.dryRun) return await reportDryRun(cycle, database, portions);
-    if (full) {
-      // May be a million keys: from the listing straight into the ledger.
-      database ??= await openWarehouse(config, hooks.waitMs);
-      return await recordAndLoad(cycle, database, portions);
+    let listed: AsyncIterable<Portion> | Iterable<Portion> = portions;
+    if (!full) {
+      database?.close();
+      database = undefined;
+      listed = await collect(portions);
     }
-    database?.close();
-    database = undefined;
-    const listed = await collect(portions);
-    database = await openWarehouse(config, Math.max(hooks.waitMs ?? 0, REOPEN_WAIT_MS));
-    return await recordAndLoad(cycle, database, listed);
+    // In full it may be a million keys: from the listing straight into the ledger.
+    const waitMs = full ? hooks.waitMs : Math.max(hooks.waitMs ?? 0, REOPEN_WAIT_MS);
+    database ??= await openWarehouse(config, waitMs);
+    const loaded = await recordAndLoad(cycle, database, listed);
+    database.close();
+    return await clearErased(cycle, loaded);
   } finally {
     database?.close();
     store.close();
@@ -156,11 +164,16 @@ interface Cycle {
   readonly full: boolean;
 }
 
+interface Loaded {
+  readonly result: IngestResult;
+  readonly due: DueSteps;
+}
+
 async function recordAndLoad(
   cycle: Cycle,
   database: Database,
   portions: AsyncIterable<Portion> | Iterable<Portion>,
-): Promise<IngestResult> {
+): Promise<Loaded> {
   const { config, options, hooks, now, store, full } = cycle;
   const logger = hooks.logger ?? silentLogger;
   const scope = { source: cycle.source, eventTypes: config.source.eventTypes };
@@ -170,6 +183,7 @@ async function recordAndLoad(
   const totals = new LoadTotals();
   let privacyChange: RulesChange | undefined;
   let audiences: readonly AudienceRefresh[] = [];
+  let erasures: readonly Erasure[] = [];
   let stopped = false;
   try {
     for await (const portion of portions) {
@@ -180,7 +194,8 @@ async function recordAndLoad(
     await noteListed(database, runId, now());
     const opened = await openPrivacyDoor(config.privacy, database, { runId, now: now(), logger });
     privacyChange = opened.change;
-    await loadAll(cycle, database, runId, totals, opened.door);
+    await loadAll(cycle, database, runId, totals, opened);
+    erasures = await eraseRequested(config, database, { now: now(), logger });
     await refreshViews(database);
     // Last: they read the profiles.
     if (!hooks.signal?.aborted) audiences = await loadAudiences(cycle, database);
@@ -198,11 +213,30 @@ async function recordAndLoad(
   const interrupted = stopped || (hooks.signal?.aborted === true && pending > totals.failed);
   const status = interrupted ? 'interrupted' : 'succeeded';
   await finishRun(database, runId, status, countRun(listing, totals), now());
-  const facts = { runId, ...listing, totals, pending, interrupted, privacyChange, audiences };
+  const facts = {
+    runId,
+    ...listing,
+    totals,
+    pending,
+    interrupted,
+    privacyChange,
+    erasures,
+    audiences,
+  };
   const result = finish(cycle, facts);
   const { objects, events, bytes, seconds } = result;
   logger.info({ runId, objects, events, bytes, seconds }, 'cycle finished');
-  return result;
+  return { result, due: await listDueSteps(config, database, now()) };
+}
+
+/** Erased people leave the files too, once the database is closed. */
+async function clearErased(cycle: Cycle, { result, due }: Loaded): Promise<IngestResult> {
+  const { config, hooks, now } = cycle;
+  if (!due.rewrite && !due.publish) return result;
+  const logger = hooks.logger ?? silentLogger;
+  const waitMs = Math.max(hooks.waitMs ?? 0, REOPEN_WAIT_MS);
+  const steps = await clearFilesOrWait(config, due, { now: now(), waitMs, logger });
+  return { ...result, erasures: { ...result.erasures, ...steps } };
 }
 
 async function loadAll(
@@ -210,14 +244,21 @@ async function loadAll(
   database: Database,
   runId: number,
   totals: LoadTotals,
-  door: PrivacyDoor | undefined,
+  { door, tombstones }: OpenedDoor,
 ) {
   const { config, options, hooks, now, store } = cycle;
   const { schemaChanges } = config;
   await loadPending({
     database,
     store,
-    loader: new BatchLoader(database, { source: store.name, runId, schemaChanges, door, now }),
+    loader: new BatchLoader(database, {
+      source: store.name,
+      runId,
+      schemaChanges,
+      door,
+      tombstones,
+      now,
+    }),
     runId,
     totals,
     filter: pendingFilter(cycle),
@@ -256,7 +297,8 @@ function countRun(
     loaded: totals.loaded,
     quarantined: totals.quarantined,
     eventsRead: totals.read,
-    eventsLoaded: totals.read - totals.duplicates,
+    eventsLoaded: totals.read - totals.duplicates - totals.erased,
+    eventsErased: totals.erased,
     eventsDuplicate: totals.duplicates,
     bytes: totals.bytes,
   };

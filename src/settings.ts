@@ -238,6 +238,11 @@ const sections = z.strictObject({
           'The file with the key of the hashes, made when there is none; otherwise it lies beside the database and is called like it, with .key at the end. The key itself can be in CURRENTS_PRIVACY_KEY.',
         example: 'secrets/privacy.key',
       }),
+      rewriteEvery: duration('0s', {
+        flag: '--privacy-rewrite-every',
+        description:
+          'The database file is written anew after an erasure, but not more often than this; until then, deleted rows can be found in its bytes. forget does it at once.',
+      }),
     })
     .prefault({}),
   publish: z

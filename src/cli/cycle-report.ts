@@ -13,6 +13,7 @@ export function formatCycle(result: IngestResult, isDryRun = false): string {
   return [
     formatHead(result),
     formatEventTypes(result),
+    formatErasures(result),
     formatChanges(result),
     formatPrivacyChange(result),
     formatAudiences(result),
@@ -85,6 +86,21 @@ function formatChanges({ schemaChanges }: IngestResult): string {
     ...lines,
     ...(more > 0 ? [`  … and ${more} more`] : []),
   ].join('\n');
+}
+
+function formatErasures({ erasures, events }: IngestResult): string {
+  const lines: string[] = [];
+  if (events.erased > 0)
+    lines.push(`${formatCount(events.erased, 'event')} of erased people left out`);
+  if (erasures.people > 0) {
+    const files = erasures.rewritten
+      ? 'the database file was written anew'
+      : 'the database file is still to be written anew';
+    lines.push(
+      `Erased on request: ${formatCount(erasures.people, 'id')}, ${formatCount(erasures.events, 'event')}; ${files}`,
+    );
+  }
+  return lines.join('\n');
 }
 
 function formatPrivacyChange({ privacyChange }: IngestResult): string {

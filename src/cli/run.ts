@@ -11,6 +11,7 @@ import { describeCommand } from './command-help.ts';
 import { addAudiencesCommand } from './commands/audiences.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
+import { addForgetCommand } from './commands/forget.ts';
 import { addGenerateCommand } from './commands/generate.ts';
 import { addIngestCommand } from './commands/ingest.ts';
 import { addInitCommand } from './commands/init.ts';
@@ -69,6 +70,7 @@ export function buildProgram(session: Session): Command {
   addQuarantineCommand(program, session);
   addQueryCommand(program, session);
   addPublishCommand(program, session);
+  addForgetCommand(program, session);
   addSchemasCommand(program, session);
   addAudiencesCommand(program, session);
   addGenerateCommand(program, session);

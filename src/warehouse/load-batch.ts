@@ -34,6 +34,7 @@ import {
 import { formatInstant, quarantineObject } from './object-ledger.ts';
 import type { PrivacyDoor } from './privacy-door.ts';
 import { removeOldRows, requeueLostDuplicates } from './replace-object.ts';
+import type { Tombstones } from './tombstones.ts';
 
 /** A downloaded and opened object. */
 export interface OpenedObject {
@@ -53,6 +54,8 @@ export interface LoadOptions {
   readonly schemaChanges: SchemaChangeMode;
   /** What is hashed or dropped on the way into the tables; undefined: nothing. */
   readonly door?: PrivacyDoor | undefined;
+  /** Erased people, whose events are left out; undefined: there are none. */
+  readonly tombstones?: Tombstones | undefined;
   readonly now: () => Date;
 }
 
@@ -61,6 +64,8 @@ interface ObjectCounts {
   readonly readCount: number;
   /** Of these, how many were left out because they are in the table already. */
   readonly duplicateCount: number;
+  /** And how many because they are of an erased person. */
+  readonly erasedCount: number;
 }
 
 interface ObjectOutcome extends ObjectCounts {
@@ -184,7 +189,14 @@ export class BatchLoader {
           runId,
           now(),
         );
-        outcomes.push({ object, status: 'quarantined', readCount: 0, duplicateCount: 0, error });
+        outcomes.push({
+          object,
+          status: 'quarantined',
+          readCount: 0,
+          duplicateCount: 0,
+          erasedCount: 0,
+          error,
+        });
       }
     }
     if (done.length > 0) await this.#markLoaded(done);
@@ -200,8 +212,9 @@ export class BatchLoader {
     const duplicates = await this.#run(new BatchSource(table, scanned), async (scan) =>
       findDuplicates(this.#database, table, scan),
     );
+    const erased = await this.#findErased(table, scanned);
     const kept = scanned.map((object) => {
-      const skippedRows = duplicates.get(object.objectId);
+      const skippedRows = uniteRows(duplicates.get(object.objectId), erased.get(object.objectId));
       return skippedRows ? { ...object, skippedRows } : object;
     });
     const needsRescued = await this.#insertRows(table, kept);
@@ -210,8 +223,21 @@ export class BatchLoader {
       loaded.set(objectId, {
         readCount: container.recordCount,
         duplicateCount: duplicates.get(objectId)?.size ?? 0,
+        erasedCount: countOthers(erased.get(objectId), duplicates.get(objectId)),
       });
     }
+  }
+
+  async #findErased(
+    table: EventTable,
+    objects: readonly ScanObject[],
+  ): Promise<ReadonlyMap<number, ReadonlySet<number>>> {
+    const { tombstones, door } = this.#options;
+    if (tombstones === undefined) return new Map();
+    const hashesIds = door?.hashesUserIds(table.eventType) ?? false;
+    return this.#run(new BatchSource(table, objects), async (scan) =>
+      tombstones.findErased(table, scan, hashesIds),
+    );
   }
 
   /** @returns whether a value had no place, so that not all rows are in */
@@ -372,19 +398,22 @@ export class BatchLoader {
         event_type: object.eventType,
         schema_version: findByFingerprint(object.eventType, fingerprint)?.version,
         fingerprint,
-        row_count: counts.readCount - counts.duplicateCount,
+        row_count: counts.readCount - counts.duplicateCount - counts.erasedCount,
         duplicate_count: counts.duplicateCount,
+        erased_count: counts.erasedCount,
       };
     });
     await this.#database.run(
       `update ops.objects o set status = 'loaded', etag = l.etag, size_bytes = l.size_bytes,
          last_modified = l.last_modified, event_type = l.event_type,
          schema_version = coalesce(l.schema_version, o.schema_version), fingerprint = l.fingerprint,
-         row_count = l.row_count, duplicate_count = l.duplicate_count, attempts = attempts + 1,
+         row_count = l.row_count, duplicate_count = l.duplicate_count,
+         erased_count = l.erased_count, attempts = attempts + 1,
          error = null, loaded_at = $1::timestamp, run_id = $2
        from (select unnest(from_json($3, '[{"object_id":"BIGINT","etag":"VARCHAR","size_bytes":"BIGINT",
          "last_modified":"TIMESTAMP","event_type":"VARCHAR","schema_version":"VARCHAR",
-         "fingerprint":"VARCHAR","row_count":"BIGINT","duplicate_count":"BIGINT"}]'),
+         "fingerprint":"VARCHAR","row_count":"BIGINT","duplicate_count":"BIGINT",
+         "erased_count":"BIGINT"}]'),
          recursive := true)) l
        where o.object_id = l.object_id`,
       [this.#options.now().toISOString(), this.#options.runId, JSON.stringify(rows)],
@@ -392,6 +421,21 @@ export class BatchLoader {
     const ids = rows.map((row) => row.object_id).join(', ');
     await this.#database.run(`delete from ops.quarantine where object_id in (${ids})`);
   }
+}
+
+function uniteRows(
+  one: ReadonlySet<number> | undefined,
+  other: ReadonlySet<number> | undefined,
+): ReadonlySet<number> | undefined {
+  return one && other ? new Set([...one, ...other]) : (one ?? other);
+}
+
+/** How many of these rows are not among those. */
+function countOthers(
+  rows: ReadonlySet<number> | undefined,
+  those: ReadonlySet<number> | undefined,
+): number {
+  return [...(rows ?? [])].filter((row) => !those?.has(row)).length;
 }
 
 function listIncoming(objects: readonly OpenedObject[]): readonly IncomingSchema[] {

@@ -393,6 +393,38 @@ const MIGRATIONS: readonly string[] = [
     staged_at timestamp
   );
   `,
+  // Erased people: keyed hashes of their ids, what was removed, and ids that a load found to belong to them.
+  `
+  create table c360.tombstones (
+    kind varchar not null,
+    hash varchar not null,
+    until timestamp not null,
+    erasure_id bigint not null
+  );
+
+  create table c360.erasures (
+    erasure_id bigint not null,
+    subject varchar not null,
+    cause varchar not null,
+    requested_at timestamp not null,
+    erased_at timestamp not null,
+    user_ids bigint not null,
+    external_ids bigint not null,
+    events bigint not null,
+    rows json not null,
+    rewritten_at timestamp,
+    published_at timestamp
+  );
+
+  create table c360.erasure_queue (
+    kind varchar not null,
+    id varchar not null,
+    until timestamp
+  );
+
+  alter table ops.objects add column if not exists erased_count bigint;
+  alter table ops.runs add column if not exists events_erased bigint;
+  `,
 ];
 
 const COMMENTS: Readonly<Record<string, string>> = {
@@ -431,6 +463,12 @@ const COMMENTS: Readonly<Record<string, string>> = {
     'Internal: users that were merged away as of the last refresh, and the user that survives.',
   'c360.applied': 'Internal: the objects whose events are in the tables of c360.',
   'c360.state': 'One row: as of which instant the tables of c360 are, and when they were made.',
+  'c360.tombstones':
+    'Keyed hashes of the ids of erased people: what they are in is not loaded again.',
+  'c360.erasures':
+    'What was erased, one row for each id that somebody asked to erase; names nobody.',
+  'c360.erasure_queue':
+    'Internal: ids that a load found to belong to an erased person, until the cycle erases them.',
   'c360.identities':
     'Every user_id ever seen, the one that survives, and the external ids that it had.',
   'c360.view_definitions': 'Internal: what the views over the event tables were made from.',

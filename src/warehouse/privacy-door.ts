@@ -31,6 +31,11 @@ export class PrivacyDoor {
     this.#key = key;
   }
 
+  /** Whether ids of users are hashed on their way into the table of this event type. */
+  hashesUserIds(eventType: string): boolean {
+    return this.#rules.treatmentOf(eventType, 'user_id', true).whole === 'hash';
+  }
+
   /**
    * How the rows of these schemas come into the table; undefined when they come as they are.
    *

@@ -17,6 +17,7 @@ export interface RunCounts {
   readonly eventsRead: number;
   readonly eventsLoaded: number;
   readonly eventsDuplicate: number;
+  readonly eventsErased: number;
   readonly bytes: number;
 }
 
@@ -65,7 +66,7 @@ export async function finishRun(
   await database.run(
     `update ops.runs set finished_at = ?::timestamp, status = ?, objects_discovered = ?,
        objects_loaded = ?, objects_quarantined = ?, objects_unchanged = ?, events_read = ?,
-       events_loaded = ?, events_duplicate = ?, bytes = ?, error = ?
+       events_loaded = ?, events_duplicate = ?, events_erased = ?, bytes = ?, error = ?
      where run_id = ?`,
     [
       now.toISOString(),
@@ -77,6 +78,7 @@ export async function finishRun(
       counts.eventsRead,
       counts.eventsLoaded,
       counts.eventsDuplicate,
+      counts.eventsErased,
       counts.bytes,
       error ?? null,
       runId,

@@ -54,6 +54,7 @@ describe('values', () => {
       privacy: {
         hash: [],
         drop: [],
+        rewriteEveryMs: 0,
         keyFile: path.join(cwd, 'currents.duckdb.key'),
         givenKey: expect.any(Function),
       },

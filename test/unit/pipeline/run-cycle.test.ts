@@ -62,7 +62,7 @@ describe('a cycle', () => {
       await bucket.put(aKey(at, '2026-09-01-10', `t.${at % 2}`), SCHEMA, events(at, at + 5));
     }
     const result = await bucket.cycle({}, { 'load.batchRows': String(batchRows) });
-    expect(result.events).toEqual({ read: 25, loaded: 16, duplicates: 9 });
+    expect(result.events).toEqual({ read: 25, loaded: 16, duplicates: 9, erased: 0 });
     expect(await readIds(bucket, 't_0')).toHaveLength(9);
     expect(await readIds(bucket, 't_1')).toHaveLength(7);
   });

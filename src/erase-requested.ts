@@ -1,0 +1,118 @@
+/**
+ * Erasure from request to certificate: rows and state go in one transaction, then the file is written anew and the
+ * published copy renewed, and each step is written into c360.erasures when it is done.
+ *
+ *     erasePeople ──► rewriteDatabase ──► publishDatabase
+ *     (rows gone)      rewritten_at         published_at
+ *
+ * A process killed in between leaves a step that is due; the next cycle or `forget` does it.
+ */
+import { existsSync } from 'node:fs';
+import type { Config } from './config.ts';
+import { isTransient } from './errors.ts';
+import type { Logger } from './logger.ts';
+import { openPrivacyKey } from './open-privacy-door.ts';
+import { type Erasure, erasePeople, hasErasureRequests } from './profiles/erase-people.ts';
+import { COPY_NAME } from './warehouse/copy-database.ts';
+import { Database, quoteLiteral } from './warehouse/database.ts';
+import { publishDatabase } from './warehouse/publish.ts';
+import { rewriteDatabase } from './warehouse/rewrite-database.ts';
+
+/** What is left to do about files. */
+export interface DueSteps {
+  readonly rewrite: boolean;
+  readonly publish: boolean;
+}
+
+/** Erases whom events and loads ask for; none is the usual answer, and costs next to nothing. */
+export async function eraseRequested(
+  config: Config,
+  database: Database,
+  { now, logger }: { readonly now: Date; readonly logger: Logger },
+): Promise<readonly Erasure[]> {
+  if (!(await hasErasureRequests(database))) return [];
+  const key = await openPrivacyKey(config.privacy, database, now);
+  const erasures = await erasePeople(database, { key, now });
+  for (const { erasureId, subject, cause, events } of erasures)
+    logger.info({ erasureId, person: subject.slice(0, 12), cause, events }, 'person erased');
+  return erasures;
+}
+
+/** Which files still hold erased people and are to be cleared now; the file itself may have to wait for more
+ * erasures (setting privacy.rewriteEvery). */
+export async function listDueSteps(
+  { privacy, publish }: Config,
+  database: Database,
+  now: Date,
+): Promise<DueSteps> {
+  const { rewrite, published, last } = await database.row<{
+    rewrite: boolean;
+    published: boolean;
+    last: Date | null;
+  }>(
+    `select count(*) filter (rewritten_at is null) > 0 as rewrite,
+       count(*) filter (published_at is null) = 0 as published, max(rewritten_at) as last
+     from c360.erasures`,
+  );
+  const mayWait = last !== null && now.getTime() - last.getTime() < privacy.rewriteEveryMs;
+  return {
+    rewrite: rewrite && !mayWait,
+    publish: !published && publish.path !== undefined && existsSync(publish.path),
+  };
+}
+
+export interface FileSteps {
+  readonly rewritten: boolean;
+  /** The copy at `publish.path` was renewed. */
+  readonly published: boolean;
+}
+
+/**
+ * Does what is due. The database must be closed.
+ *
+ * @throws CurrentsError DATABASE_BUSY when somebody reads the file for longer than `waitMs`; DISK_FULL
+ */
+export async function clearFiles(
+  config: Config,
+  due: DueSteps,
+  { now, waitMs }: { readonly now: Date; readonly waitMs: number },
+): Promise<FileSteps> {
+  const { memoryLimitBytes, threads } = config.load;
+  const limits = { memoryLimitBytes, waitMs, ...(threads === undefined ? {} : { threads }) };
+  const at = `${quoteLiteral(now.toISOString())}::timestamp`;
+  if (due.rewrite) {
+    await rewriteDatabase({
+      path: config.database,
+      ...limits,
+      change: `update ${COPY_NAME}.c360.erasures set rewritten_at = ${at} where rewritten_at is null`,
+    });
+  }
+  const { path } = config.publish;
+  if (!due.publish || path === undefined) return { rewritten: due.rewrite, published: false };
+  await publishDatabase({ database: config.database, path, ...limits });
+  const database = await Database.open({ path: config.database, ...limits });
+  try {
+    await database.run(`update c360.erasures set published_at = ${at} where published_at is null`);
+  } finally {
+    database.close();
+  }
+  return { rewritten: due.rewrite, published: true };
+}
+
+/** The same at the end of a cycle, which has done its work: somebody who reads the file delays it. */
+export async function clearFilesOrWait(
+  config: Config,
+  due: DueSteps,
+  options: { readonly now: Date; readonly waitMs: number; readonly logger: Logger },
+): Promise<FileSteps> {
+  try {
+    return await clearFiles(config, due, options);
+  } catch (error) {
+    if (!isTransient(error)) throw error;
+    options.logger.warn(
+      { err: error },
+      'erased people are still in files, the next cycle tries again',
+    );
+    return { rewritten: false, published: false };
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Ids that somebody names → these people erased, from the tables and from the bytes of our files.
+ *
+ * Matches exactly, by Braze id or external id. An id that nobody has is no mistake to be punished: it gets its
+ * tombstone all the same, so that a file that is found tomorrow does not bring the person in.
+ */
+import { existsSync } from 'node:fs';
+import type { Config } from './config.ts';
+import { clearFiles, type FileSteps } from './erase-requested.ts';
+import { CurrentsError } from './errors.ts';
+import { openPrivacyKey } from './open-privacy-door.ts';
+import { openWarehouse } from './pipeline.ts';
+import { type Erasure, erasePeople } from './profiles/erase-people.ts';
+
+export interface ForgetOptions {
+  /** Find and count everything, change nothing. */
+  readonly dryRun?: boolean;
+  /** How long to wait for a database that another process holds. Default: not at all. */
+  readonly waitMs?: number;
+  readonly now?: () => Date;
+}
+
+/** What was removed, in the order of the ids; of no person is there anything in it. */
+export interface Forgotten extends FileSteps {
+  readonly dryRun: boolean;
+  readonly people: readonly (Erasure & {
+    /** Whether anything of this id was found. */
+    readonly found: boolean;
+  })[];
+}
+
+/**
+ * @throws CurrentsError DATABASE_MISSING, DATABASE_BUSY, DISK_FULL. Rows that were erased stay erased; run again,
+ *   and the files are cleared.
+ */
+export async function forgetPeople(
+  config: Config,
+  ids: readonly string[],
+  { dryRun = false, waitMs = 0, now = () => new Date() }: ForgetOptions = {},
+): Promise<Forgotten> {
+  if (!existsSync(config.database)) {
+    throw new CurrentsError({
+      code: 'DATABASE_MISSING',
+      message: `cannot forget anybody: there is no database ${config.database}`,
+      hint: '--database names another one',
+      context: { path: config.database },
+    });
+  }
+  const at = now();
+  const database = await openWarehouse(config, waitMs);
+  let erasures: readonly Erasure[];
+  try {
+    const key = await openPrivacyKey(config.privacy, database, at);
+    erasures = await erasePeople(database, { key, now: at, ids: [...new Set(ids)], dryRun });
+  } finally {
+    database.close();
+  }
+  const { path } = config.publish;
+  const due = { rewrite: true, publish: path !== undefined && existsSync(path) };
+  const steps = dryRun
+    ? { rewritten: false, published: false }
+    : await clearFiles(config, due, { now: at, waitMs });
+  const people = erasures.map((erasure) => ({
+    ...erasure,
+    found: Object.keys(erasure.rows).length > 0,
+  }));
+  return { dryRun, ...steps, people };
+}

@@ -1,0 +1,338 @@
+/**
+ * Erasure: everything about some people goes from the database, in one transaction, and leaves tombstones and
+ * a certificate that names nobody.
+ *
+ * Who is erased comes from users.UserDeleteRequest, from the command, or from what a load found out about
+ * somebody who was erased before. All ids of all of them are found first; then each table is looked at
+ * once, however many people there are. What the deleted rows leave in the pages of the file is a matter of
+ * warehouse/rewrite-database.ts, which has to follow; `rewritten_at` is null until then.
+ */
+import { type Database, quoteIdentifier } from '../warehouse/database.ts';
+import { OBJECT_ID_COLUMN, RESCUED_COLUMN, readEventTable } from '../warehouse/event-tables.ts';
+import { computeKeyedHash, hashPads } from '../warehouse/keyed-hash.ts';
+import { ERASURE_FIELDS, tombstoneOf, tombstoneOfHashed } from '../warehouse/tombstones.ts';
+import { type PersonColumn, personColumnsOf } from './erasure-rules.ts';
+import { findAllIds, listPersonTables, type PersonTable } from './find-people.ts';
+
+export interface ErasureOptions {
+  /** The key of the hashes: `openPrivacyKey`. */
+  readonly key: string;
+  readonly now: Date;
+  /** Braze ids or external ids, exactly as in events. Undefined: what the events and loads ask for. */
+  readonly ids?: readonly string[];
+  /** Find and count everything, then leave it as it was. */
+  readonly dryRun?: boolean;
+}
+
+/** What was done about one id that somebody asked to erase; the row of c360.erasures. */
+export interface Erasure {
+  /** 0 in a dry run. */
+  readonly erasureId: number;
+  /** The tombstone of the id. */
+  readonly subject: string;
+  readonly cause: 'delete request' | 'command' | 'late event';
+  readonly requestedAt: string;
+  readonly erasedAt: string;
+  /** Ids that were found in events: the person's own and merged ones. */
+  readonly userIds: number;
+  readonly externalIds: number;
+  /** Rows removed from event tables. */
+  readonly events: number;
+  /** Rows removed, by table. */
+  readonly rows: Readonly<Record<string, number>>;
+}
+
+/** Rolls the transaction of a dry run back. */
+class DryRun extends Error {}
+
+/**
+ * Erases people, and returns a certificate for each id that was asked for, in their order.
+ *
+ * @throws CurrentsError when the database fails; then nobody is erased
+ */
+export async function erasePeople(
+  database: Database,
+  options: ErasureOptions,
+): Promise<readonly Erasure[]> {
+  let erasures: readonly Erasure[] = [];
+  try {
+    await database.withTransaction(async () => {
+      await makeScratchTables(database);
+      await askFor(database, options);
+      const tables = await listPersonTables(database);
+      await findAllIds(database, tables);
+      for (const table of tables) await eraseEvents(database, table);
+      await eraseState(database);
+      await countInLedger(database);
+      erasures = await writeCertificates(database, options.now);
+      await writeTombstones(database, options.key);
+      await database.run('delete from c360.erasure_queue');
+      if (options.dryRun) throw new DryRun();
+      await dropScratchTables(database);
+    });
+  } catch (error) {
+    if (!(error instanceof DryRun)) throw error;
+    return erasures.map((erasure) => ({ ...erasure, erasureId: 0 }));
+  }
+  return erasures;
+}
+
+/** Whether an event or a load asks for an erasure. Costs a look at two small tables. */
+export async function hasErasureRequests(database: Database): Promise<boolean> {
+  const requests = await requestedUsers(database);
+  const { found } = await database.row<{ found: boolean }>(
+    `select (select count(*) from c360.erasure_queue) > 0
+       ${requests === undefined ? '' : `or (select count(*) from ${requests.table} where ${requests.userId} is not null) > 0`} as found`,
+  );
+  return found;
+}
+
+async function requestedUsers(database: Database) {
+  const table = await readEventTable(database, 'users.UserDeleteRequest');
+  const [userId, time] = ['user_id', 'time'].map((field) =>
+    table?.columns.find((column) => column.field === field),
+  );
+  if (table === undefined || userId === undefined) return undefined;
+  return {
+    table: `events.${quoteIdentifier(table.name)}`,
+    userId: quoteIdentifier(userId.name),
+    time: time === undefined ? 'null::timestamp' : quoteIdentifier(time.name),
+  };
+}
+
+const SCRATCH: Readonly<Record<string, string>> = {
+  erasing:
+    'erasure_no integer, kind varchar, id varchar, until timestamp, asked boolean default false',
+  erasing_numbers: 'user_no integer, erasure_no integer',
+  doomed:
+    'row_id bigint, object_id bigint, erasure_no integer, kind varchar, id varchar, is_of_other boolean',
+  removed_rows: 'erasure_no integer, table_name varchar, object_id bigint, removed bigint',
+  seen_ids: 'erasure_no integer, kind varchar, id varchar',
+  asked_ids: 'erasure_no integer, subject varchar, cause varchar, requested_at timestamp',
+};
+
+async function makeScratchTables(database: Database): Promise<void> {
+  for (const [name, columns] of Object.entries(SCRATCH))
+    await database.run(`create or replace temp table ${name} (${columns})`);
+}
+
+async function dropScratchTables(database: Database): Promise<void> {
+  for (const name of Object.keys(SCRATCH)) await database.run(`drop table ${name}`);
+}
+
+/** Fills `asked_ids` and the beginnings of `erasing`. */
+async function askFor(database: Database, { key, now, ids }: ErasureOptions): Promise<void> {
+  const pads = hashPads(key);
+  const at = now.toISOString();
+  if (ids !== undefined) {
+    for (const [index, id] of ids.entries()) {
+      const hashed = computeKeyedHash(key, id);
+      const subject = computeKeyedHash(key, `person:${hashed}`);
+      await database.run("insert into asked_ids values ($1, $2, 'command', $3::timestamp)", [
+        index + 1,
+        subject,
+        at,
+      ]);
+      // As Braze writes it, and as the door may have hashed it.
+      await database.run(
+        `insert into erasing select $1, kind, id, $2::timestamp, true
+         from (select unnest(['user_id', 'external_id']) as kind),
+           (select unnest([$3::varchar, $4::varchar]) as id)`,
+        [index + 1, at, id, hashed],
+      );
+    }
+    return;
+  }
+  const requests = await requestedUsers(database);
+  const ofEvents =
+    requests === undefined
+      ? ''
+      : `union all select 'user_id', ${requests.userId}::varchar, 'delete request', max(${requests.time})
+         from ${requests.table} where ${requests.userId} is not null group by ${requests.userId}`;
+  await database.run(
+    `insert into erasing
+     with wanted as (
+       select kind, id, 'late event' as cause, until as asked_at from c360.erasure_queue ${ofEvents}),
+     once as (select kind, id, min(cause) as cause, max(asked_at) as asked_at from wanted group by kind, id)
+     select row_number() over (order by kind, id), kind, id, coalesce(asked_at, $1::timestamp), true from once`,
+    [at],
+  );
+  await database.run(
+    `insert into asked_ids
+     select x.erasure_no, sha256(unhex($2) || unhex(sha256(unhex($1) || encode('person:' || x.id)))),
+       case when q.id is null then 'delete request' else 'late event' end, x.until
+     from erasing x left join (select distinct kind, id from c360.erasure_queue) q
+       on q.kind = x.kind and q.id = x.id`,
+    pads,
+  );
+}
+
+async function eraseEvents(database: Database, person: PersonTable): Promise<void> {
+  const { table, name, columns, time } = person;
+  const user = columns.find(({ field }) => field === 'user_id')?.column;
+  const isOfOther =
+    user === undefined
+      ? 'false'
+      : `e.${user}::varchar not in (select id from erasing where kind = 'user_id')`;
+  const matches = columns.map(({ kind, column }) => {
+    const isEarlier =
+      kind === 'external_id' && time !== undefined ? `and (e.${time} <= x.until) is not false` : '';
+    return `x.kind = '${kind}' and x.id = e.${column}::varchar ${isEarlier}`;
+  });
+  if (table.hasRescued) {
+    for (const { field, kind } of ERASURE_FIELDS) {
+      if (kind === 'request_id') continue;
+      matches.push(`x.kind = '${kind}' and x.id = (e.${RESCUED_COLUMN} ->> '/${field}')`);
+    }
+  }
+  const doomed = matches.map(
+    (match) => `select e.rowid, e.${OBJECT_ID_COLUMN}, x.erasure_no, x.kind, x.id,
+        coalesce(${isOfOther}, false)
+      from ${name} e join erasing x on ${match}`,
+  );
+  await eraseDoomed(database, { name, label: `events.${table.name}`, doomed });
+}
+
+/** The rest of our tables, by rule. */
+async function eraseState(database: Database): Promise<void> {
+  await database.run(
+    `insert into erasing_numbers
+     select u.user_no, x.erasure_no from c360.users u join erasing x on x.kind = 'user_id' and x.id = u.user_id`,
+  );
+  const found = await database.rows<{ schema: string; table: string; columns: string[] }>(
+    `select schema_name as "schema", table_name as "table", list(column_name) as columns
+     from duckdb_columns() join duckdb_tables() using (database_name, schema_name, table_name)
+     where database_name = current_database() and schema_name in ('c360', 'sync') group by all
+     order by all`,
+  );
+  for (const { schema, table, columns } of found) {
+    const rule = personColumnsOf(`${schema}.${table}`, columns);
+    if (rule.length === 0) continue;
+    const name = `${quoteIdentifier(schema)}.${quoteIdentifier(table)}`;
+    const doomed = rule.map(
+      (column) =>
+        `select e.rowid, null, x.erasure_no, null, null, false from ${name} e join ${joinPerson(column)}`,
+    );
+    await eraseDoomed(database, { name, label: `${schema}.${table}`, doomed });
+  }
+}
+
+function joinPerson(person: PersonColumn): string {
+  const column = quoteIdentifier(person.column);
+  if (person.holds === 'user_no') return `erasing_numbers x on x.user_no = e.${column}`;
+  if (person.holds !== 'identifier')
+    return `erasing x on x.kind = '${person.holds}' and x.id = e.${column}::varchar`;
+  const kind = quoteIdentifier(person.kindColumn);
+  return `erasing x on x.id = e.${column} and x.kind = case e.${kind}
+    when 'braze_id' then 'user_id' when 'email' then 'email' when 'phone' then 'phone'
+    else 'external_id' end`;
+}
+
+/** Removes the rows that `doomed` selects, each once, and counts them. */
+async function eraseDoomed(
+  database: Database,
+  target: { readonly name: string; readonly label: string; readonly doomed: readonly string[] },
+): Promise<void> {
+  if (target.doomed.length === 0) return;
+  await database.run(`insert into doomed ${target.doomed.join(' union all ')}`);
+  const { found } = await database.row<{ found: boolean }>(
+    'select count(*) > 0 as found from doomed',
+  );
+  if (!found) return;
+  await database.run(
+    `insert into removed_rows
+     select erasure_no, $1, object_id, count(*) from (
+       select row_id, min(erasure_no) as erasure_no, any_value(object_id) as object_id
+       from doomed group by row_id)
+     group by all`,
+    [target.label],
+  );
+  await database.run(
+    'insert into seen_ids select distinct erasure_no, kind, id from doomed where kind is not null',
+  );
+  // An event of somebody else goes too: what the profiles took from its object cannot be taken back.
+  await database.run(
+    `update c360.applied set attempts = -1
+     where object_id in (select object_id from doomed where is_of_other)`,
+  );
+  await database.run(`delete from ${target.name} where rowid in (select row_id from doomed)`);
+  await database.run('delete from doomed');
+}
+
+/** Both forms of each id: as Braze writes it, and as the door may have hashed it. */
+async function writeTombstones(database: Database, key: string): Promise<void> {
+  await database.run(
+    `insert into c360.tombstones
+     with last as (select max(erasure_id) - (select count(*) from asked_ids) as id from c360.erasures),
+     ids as (
+       select kind, id, erasure_no, until from erasing
+       where kind in ('user_id', 'external_id', 'request_id')),
+     hashes as (
+       select kind, ${tombstoneOf('kind', 'id')} as hash, until, erasure_no from ids
+       union all select kind, ${tombstoneOfHashed('kind', 'id')}, until, erasure_no from ids)
+     select kind, hash, max(until), (select id from last) + min(erasure_no) from hashes h
+     where not exists (from c360.tombstones t
+       where t.kind = h.kind and t.hash = h.hash and (t.until >= h.until) is not false)
+     group by kind, hash`,
+    hashPads(key),
+  );
+}
+
+async function countInLedger(database: Database): Promise<void> {
+  await database.run(
+    `update ops.objects o set row_count = row_count - r.removed,
+       erased_count = coalesce(erased_count, 0) + r.removed
+     from (select object_id, sum(removed)::bigint as removed from removed_rows
+       where object_id is not null group by object_id) r
+     where o.object_id = r.object_id`,
+  );
+}
+
+async function writeCertificates(database: Database, now: Date): Promise<readonly Erasure[]> {
+  const { last } = await database.row<{ last: number }>(
+    'select coalesce(max(erasure_id), 0)::double as last from c360.erasures',
+  );
+  await database.run(
+    `insert into c360.erasures by name
+     with removed as (
+       select erasure_no, table_name, sum(removed)::bigint as removed from removed_rows group by all),
+     counts as (
+       select erasure_no, sum(removed) filter (table_name like 'events.%') as events,
+         to_json(map_from_entries(list(struct_pack(k := table_name, v := removed) order by table_name))) as rows
+       from removed group by erasure_no),
+     seen as (
+       select erasure_no, count(distinct id) filter (kind = 'user_id') as user_ids,
+         count(distinct id) filter (kind = 'external_id') as external_ids
+       from seen_ids group by erasure_no)
+     select $1::bigint + a.erasure_no as erasure_id, a.subject, a.cause, a.requested_at,
+       $2::timestamp as erased_at, coalesce(s.user_ids, 0) as user_ids,
+       coalesce(s.external_ids, 0) as external_ids, coalesce(c.events, 0)::bigint as events,
+       coalesce(c.rows, '{}') as rows
+     from asked_ids a left join counts c using (erasure_no) left join seen s using (erasure_no)`,
+    [last, now.toISOString()],
+  );
+  return readErasures(database, last);
+}
+
+/** Certificates with numbers above this, oldest first. */
+async function readErasures(database: Database, after: number): Promise<readonly Erasure[]> {
+  const rows = await database.rows<
+    Omit<Erasure, 'requestedAt' | 'erasedAt' | 'rows'> & {
+      requestedAt: Date;
+      erasedAt: Date;
+      rows: string;
+    }
+  >(
+    `select erasure_id::double as "erasureId", subject, cause, requested_at as "requestedAt",
+       erased_at as "erasedAt", user_ids::double as "userIds", external_ids::double as "externalIds",
+       events::double as events, rows::varchar as rows
+     from c360.erasures where erasure_id > $1 order by erasure_id`,
+    [after],
+  );
+  return rows.map(({ requestedAt, erasedAt, rows: json, ...rest }) => ({
+    ...rest,
+    requestedAt: requestedAt.toISOString(),
+    erasedAt: erasedAt.toISOString(),
+    rows: JSON.parse(json) as Record<string, number>,
+  }));
+}

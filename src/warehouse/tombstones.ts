@@ -1,0 +1,165 @@
+/**
+ * Ids of erased people, as keyed hashes, and what a batch holds of them: so that a file that is delivered
+ * again, or found late, cannot bring anybody back.
+ *
+ * A tombstone is HMAC(kind ':' HMAC(id)), so the id as Braze writes it and the id as the door hashes it lead to the
+ * same one, and rules of privacy may change. A user id is blocked for ever: Braze does not use it again. An
+ * external id is the customer's, who may sign up again: it blocks what happened up to the erasure.
+ *
+ * A batch may tell more about an erased person than was known: a merge with another user id, or a request of an
+ * agent whose tool calls have no user. These wait in c360.erasure_queue for the erasure at the end of the cycle.
+ * Without tombstones none of this is asked.
+ */
+import { type Database, quoteIdentifier } from './database.ts';
+import { type EventTable, OBJECT_ID_COLUMN, ROW_COLUMN } from './event-tables.ts';
+import { hashPads, keyedHashOf } from './keyed-hash.ts';
+
+/** Which fields of events hold ids by which something is erased. */
+export const ERASURE_FIELDS = [
+  { field: 'user_id', kind: 'user_id' },
+  { field: 'orphaned_by_id', kind: 'user_id' },
+  { field: 'external_user_id', kind: 'external_id' },
+  { field: 'request_id', kind: 'request_id' },
+] as const;
+
+type ErasureKind = (typeof ERASURE_FIELDS)[number]['kind'];
+
+/** Event types whose request_id ties tool calls, which have no user, to a run of an agent that has one. */
+const AGENT_EVENTS = 'agentconsole.';
+
+export interface ErasureColumn {
+  readonly field: string;
+  readonly kind: ErasureKind;
+  /** Quoted. */
+  readonly column: string;
+}
+
+/** The columns of a table that hold such ids. */
+export function listErasureColumns(table: EventTable): readonly ErasureColumn[] {
+  return ERASURE_FIELDS.flatMap(({ field, kind }) => {
+    if (kind === 'request_id' && !table.eventType.startsWith(AGENT_EVENTS)) return [];
+    const found = table.columns.find((column) => column.field === field);
+    return found === undefined ? [] : [{ field, kind, column: quoteIdentifier(found.name) }];
+  });
+}
+
+/** SQL: the tombstone of an id as it stands in an event. Needs `hashPads(key)` as $1 and $2. */
+export function tombstoneOf(kind: string, id: string): string {
+  return keyedHashOf(`${kind} || ':' || ${keyedHashOf(id)}`);
+}
+
+/** SQL: the tombstone of an id that the door has hashed. */
+export function tombstoneOfHashed(kind: string, id: string): string {
+  return keyedHashOf(`${kind} || ':' || ${id}`);
+}
+
+export async function hasTombstones(database: Database): Promise<boolean> {
+  const { found } = await database.row<{ found: boolean }>(
+    'select count(*) > 0 as found from c360.tombstones',
+  );
+  return found;
+}
+
+/** Looks for erased people in batches; keep one for as long as the tombstones are what they are. */
+export class Tombstones {
+  readonly #database: Database;
+  readonly #pads: readonly [string, string];
+
+  constructor(database: Database, key: string) {
+    this.#database = database;
+    this.#pads = hashPads(key);
+  }
+
+  /**
+   * Scans the batch once for its ids, and again in the rare case that one is an erased person's. To be called
+   * inside the transaction that loads the batch.
+   *
+   * @param scan SQL of the batch, such as `currents_batch(7)`
+   * @param hashesIds whether the door hashes ids of users on their way into this table
+   * @returns zero-based rows to leave out, by object
+   */
+  async findErased(
+    table: EventTable,
+    scan: string,
+    hashesIds: boolean,
+  ): Promise<ReadonlyMap<number, ReadonlySet<number>>> {
+    const columns = listErasureColumns(table);
+    const erased = new Map<number, Set<number>>();
+    if (columns.length === 0 || !(await this.#findIds(columns, scan))) return erased;
+    const time = table.columns.find((column) => column.field === 'time');
+    const matches = columns.map(({ column, kind }) => {
+      if (kind !== 'external_id' || time === undefined) return isFound(column, kind);
+      return `exists (from found_ids f where f.kind = '${kind}' and f.id = ${column}::varchar
+        and (${quoteIdentifier(time.name)} <= f.until) is not false)`;
+    });
+    const rows = await this.#database.rows<{ object_id: number; row_index: number }>(
+      `select ${OBJECT_ID_COLUMN}::double as object_id, ${ROW_COLUMN} as row_index
+       from ${scan} where ${matches.join(' or ')}`,
+    );
+    for (const { object_id, row_index } of rows) {
+      const ofObject = erased.get(object_id);
+      if (ofObject) ofObject.add(row_index);
+      else erased.set(object_id, new Set([row_index]));
+    }
+    await this.#queueRelated(columns, scan, hashesIds);
+    await this.#database.run('drop table found_ids');
+    return erased;
+  }
+
+  /** Leaves ids of erased people in the temporary table found_ids. */
+  async #findIds(columns: readonly ErasureColumn[], scan: string): Promise<boolean> {
+    const ids = columns.map(
+      ({ kind, column }) => `select '${kind}' as kind, unnest(${column}) as id from ids`,
+    );
+    // The row number is asked for although nobody needs it: a scan without it judges values that have no column.
+    const lists = columns.map(
+      ({ column }) => `list(distinct ${column}::varchar) filter (${ROW_COLUMN} >= 0) as ${column}`,
+    );
+    await this.#database.run(
+      `create or replace temp table found_ids as
+       with ids as materialized (select ${lists.join(', ')} from ${scan}),
+       named as (select distinct kind, id from (${ids.join(' union all ')}) where id is not null)
+       select t.kind, n.id, max(t.until) as until from named n
+       join c360.tombstones t on t.kind = n.kind and t.hash = ${tombstoneOf('n.kind', 'n.id')}
+       group by all`,
+      this.#pads,
+    );
+    const { found } = await this.#database.row<{ found: boolean }>(
+      'select count(*) > 0 as found from found_ids',
+    );
+    return found;
+  }
+
+  /** What the rows that are left out tell: the other end of a merge, the request of an agent's run. */
+  async #queueRelated(
+    columns: readonly ErasureColumn[],
+    scan: string,
+    hashesIds: boolean,
+  ): Promise<void> {
+    const user = columns.find(({ field }) => field === 'user_id');
+    const survivor = columns.find(({ field }) => field === 'orphaned_by_id');
+    const request = columns.find(({ field }) => field === 'request_id');
+    for (const [from, to] of [
+      [user, survivor],
+      [survivor, user],
+      [user, request],
+    ]) {
+      if (from === undefined || to === undefined) continue;
+      const isHashed = hashesIds && to.kind === 'user_id';
+      const id = `${to.column}::varchar`;
+      await this.#database.run(
+        `insert into c360.erasure_queue
+         select distinct kind, id, (select max(until) from found_ids) from (
+           select '${to.kind}' as kind, ${isHashed ? keyedHashOf(id) : id} as id
+           from ${scan}
+           where ${ROW_COLUMN} >= 0 and ${isFound(from.column, from.kind)} and ${to.column} is not null
+             and not (${isFound(to.column, to.kind)}))`,
+        isHashed ? this.#pads : [],
+      );
+    }
+  }
+}
+
+function isFound(column: string, kind: ErasureKind): string {
+  return `coalesce(${column}::varchar in (select id from found_ids where kind = '${kind}'), false)`;
+}

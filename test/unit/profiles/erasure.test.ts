@@ -1,0 +1,278 @@
+/** An erased person is gone from every table and file, and does not come back (P6). */
+import { readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { forgetPeople } from '../../../src/forget.ts';
+import { ERASURE_RULES } from '../../../src/profiles/erasure-rules.ts';
+import {
+  anOpen,
+  anOrphan,
+  anUpdate,
+  DELETE,
+  OPEN,
+  ORPHAN,
+  putEvents,
+  readAllBytes,
+  UPDATE,
+  userId,
+} from '../../support/erasable-people.ts';
+import { anEvent } from '../../support/event-builders.ts';
+import { TestBucket } from '../../support/test-bucket.ts';
+import { openTestDatabase } from '../../support/test-warehouse.ts';
+
+async function aBucket(people: readonly string[] = ['zelda', 'otto']): Promise<TestBucket> {
+  const bucket = new TestBucket();
+  await putEvents(
+    bucket,
+    OPEN,
+    people.flatMap((person, n) => [anOpen(10 * n, person), anOpen(10 * n + 1, person)]),
+  );
+  await putEvents(
+    bucket,
+    UPDATE,
+    people.map((person, n) => anUpdate(100 + n, person)),
+  );
+  return bucket;
+}
+
+describe('a delete request', () => {
+  it('removes the person from tables and bytes, and nobody else', async () => {
+    const bucket = await aBucket();
+    await bucket.cycle();
+    expect(readAllBytes(bucket)).toContain('zelda');
+    await putEvents(bucket, DELETE, [anEvent(500, { user_id: userId('zelda') })]);
+    const result = await bucket.cycle();
+    expect(result.erasures).toEqual({ people: 1, events: 4, rewritten: true, published: false });
+    expect(readAllBytes(bucket)).not.toContain('zelda');
+    expect(await bucket.column(`select user_id from events.users_messages_email_open`)).toEqual([
+      userId('otto'),
+      userId('otto'),
+    ]);
+    expect(
+      await bucket.rows(
+        'select row_count::integer as n, erased_count::integer as erased from ops.objects order by object_id',
+      ),
+    ).toEqual([
+      { n: 2, erased: 2 },
+      { n: 1, erased: 1 },
+      { n: 0, erased: 1 },
+    ]);
+  });
+
+  it('in the cycle that brings the person leaves no trace either', async () => {
+    const bucket = await aBucket();
+    await putEvents(bucket, DELETE, [anEvent(500, { user_id: userId('zelda') })]);
+    expect((await bucket.cycle()).erasures).toMatchObject({ people: 1, events: 4 });
+    expect(readAllBytes(bucket)).not.toContain('zelda');
+    expect(readAllBytes(bucket)).toContain('otto');
+  });
+
+  it('leaves a certificate that names nobody', async () => {
+    const bucket = await aBucket();
+    await putEvents(bucket, DELETE, [anEvent(500, { user_id: userId('zelda') })]);
+    await bucket.cycle();
+    const [certificate] = await bucket.rows<Record<string, unknown>>(
+      'select * replace (rows::varchar as rows) from c360.erasures',
+    );
+    expect(certificate).toMatchObject({
+      erasure_id: 1n,
+      cause: 'delete request',
+      user_ids: 1n,
+      external_ids: 1n,
+      events: 4n,
+      subject: expect.stringMatching(/^[0-9a-f]{64}$/),
+      rewritten_at: bucket.now,
+      published_at: null,
+    });
+    expect(JSON.parse(String(certificate?.rows))).toMatchObject({
+      'events.users_messages_email_open': 2,
+      'events.users_profile_update': 1,
+      'events.users_userdeleterequest': 1,
+    });
+  });
+
+  it('takes merged people along, in both directions of a chain', async () => {
+    const bucket = await aBucket();
+    const [a, b, c] = [userId('zelda', 1), userId('zelda', 2), userId('zelda', 3)];
+    await putEvents(bucket, UPDATE, [
+      anUpdate(200, 'zelda', a),
+      anUpdate(201, 'zelda', b),
+      anUpdate(202, 'zelda', c),
+    ]);
+    await putEvents(bucket, ORPHAN, [anOrphan(300, 'zelda', a, b), anOrphan(301, 'zelda', b, c)]);
+    await putEvents(bucket, DELETE, [anEvent(500, { user_id: b })]);
+    await bucket.cycle();
+    expect(
+      await bucket.column('select user_id from events.users_profile_update order by 1'),
+    ).toEqual([userId('otto')]);
+    expect(await bucket.column('select user_ids::integer from c360.erasures')).toEqual([3]);
+  });
+});
+
+describe('an erased person', () => {
+  it('does not come back with files that are delivered again or found late', async () => {
+    const bucket = await aBucket();
+    await putEvents(bucket, DELETE, [anEvent(500, { user_id: userId('zelda') })]);
+    await bucket.cycle();
+    await putEvents(bucket, OPEN, [anOpen(0, 'zelda'), anOpen(7, 'zelda'), anOpen(8, 'otto')]);
+    await putEvents(bucket, DELETE, [anEvent(500, { user_id: userId('zelda') })]);
+    // A Braze id that nobody has seen, under the external id, from before the request.
+    await putEvents(bucket, UPDATE, [anUpdate(150, 'zelda', 'never-seen')]);
+    const result = await bucket.cycle();
+    expect(result.events).toEqual({ read: 5, loaded: 1, duplicates: 0, erased: 4 });
+    expect(result.erasures.people).toBe(0);
+    expect(readAllBytes(bucket)).not.toContain('zelda');
+  });
+
+  it('may sign up again: the external id counts for a new person from then on', async () => {
+    const bucket = await aBucket();
+    await putEvents(bucket, DELETE, [anEvent(500, { user_id: userId('zelda') })]);
+    await bucket.cycle();
+    await putEvents(bucket, OPEN, [anOpen(501, 'zelda', { user_id: 'new-one' })]);
+    expect((await bucket.cycle()).events).toMatchObject({ loaded: 1, erased: 0 });
+  });
+
+  it('takes along whom a late merge tells of', async () => {
+    const bucket = await aBucket();
+    await putEvents(bucket, DELETE, [anEvent(500, { user_id: userId('zelda') })]);
+    await bucket.cycle();
+    const former = userId('zelda', 1);
+    const late = anUpdate(600, 'zelda', former);
+    await putEvents(bucket, UPDATE, [{ ...late, external_user_id: null }]);
+    expect((await bucket.cycle()).events.loaded).toBe(1);
+    await putEvents(bucket, ORPHAN, [anOrphan(300, 'zelda', former, userId('zelda'))]);
+    const result = await bucket.cycle();
+    expect(result.events.erased).toBe(1);
+    expect(result.erasures).toMatchObject({ people: 1, events: 1, rewritten: true });
+    expect(readAllBytes(bucket)).not.toContain('zelda');
+    expect(await bucket.rows('from c360.erasure_queue')).toEqual([]);
+  });
+
+  it('is gone although user ids and addresses are hashed at the door', async () => {
+    const flags = { 'privacy.hash': ['pii.id', 'pii.email'] };
+    const bucket = await aBucket();
+    await bucket.cycle({}, flags);
+    await putEvents(bucket, DELETE, [anEvent(500, { user_id: userId('zelda') })]);
+    expect((await bucket.cycle({}, flags)).erasures).toMatchObject({ people: 1, events: 4 });
+    await putEvents(bucket, OPEN, [anOpen(7, 'zelda')]);
+    expect((await bucket.cycle({}, flags)).events).toMatchObject({ loaded: 0, erased: 1 });
+    await putEvents(bucket, OPEN, [anOpen(8, 'zelda')]);
+    expect((await bucket.cycle()).events).toMatchObject({ loaded: 0, erased: 1 });
+    const { people } = await forgetPeople(bucket.config(flags), ['crm-otto']);
+    expect(people).toMatchObject([{ found: true, events: 3, userIds: 1 }]);
+  });
+
+  it('is not recognised with another key, so another key is refused', async () => {
+    const bucket = await aBucket();
+    await putEvents(bucket, DELETE, [anEvent(500, { user_id: userId('zelda') })]);
+    await bucket.cycle();
+    rmSync(`${bucket.databasePath}.key`);
+    await expect(bucket.cycle()).rejects.toThrow('cannot read the privacy key');
+  });
+});
+
+describe('an external id', () => {
+  it('that many others carry too is a placeholder, and goes on alone', async () => {
+    const people = Array.from({ length: 13 }, (_, n) => `person${n}`);
+    const bucket = new TestBucket();
+    await putEvents(
+      bucket,
+      OPEN,
+      people.map((person, n) => anOpen(n, person, { external_user_id: 'unknown' })),
+    );
+    await putEvents(bucket, DELETE, [anEvent(500, { user_id: userId('person1') })]);
+    expect((await bucket.cycle()).erasures).toMatchObject({ events: 2 });
+  });
+
+  it('of two people goes with either, and the profiles of the other are made anew', async () => {
+    const bucket = await aBucket();
+    await putEvents(bucket, OPEN, [
+      anOpen(20, 'otto', { external_user_id: 'crm-zelda' }),
+      anOpen(600, 'otto', { external_user_id: 'crm-zelda' }),
+    ]);
+    await putEvents(bucket, DELETE, [anEvent(500, { user_id: userId('zelda') })]);
+    await bucket.cycle();
+    expect(
+      await bucket.column('select count(*)::integer from events.users_messages_email_open'),
+    ).toEqual([3]);
+  });
+});
+
+describe('forgetting by id', () => {
+  it('finds people by Braze id and by external id, several at once', async () => {
+    const bucket = await aBucket(['zelda', 'otto', 'ida', 'ada']);
+    await bucket.cycle();
+    const done = await forgetPeople(bucket.config(), [userId('zelda'), 'crm-otto', 'odysseus']);
+    expect(done).toMatchObject({
+      dryRun: false,
+      rewritten: true,
+      published: false,
+      people: [
+        { cause: 'command', found: true, events: 3, userIds: 1, externalIds: 1 },
+        { found: true, events: 3, userIds: 1, externalIds: 1 },
+        { found: false, events: 0, rows: {} },
+      ],
+    });
+    const bytes = readAllBytes(bucket);
+    for (const gone of ['zelda', 'otto', 'odysseus']) expect(bytes).not.toContain(gone);
+    for (const left of ['ida', 'ada']) expect(bytes).toContain(`${left}@acme.test`);
+    expect(JSON.stringify(done)).not.toMatch(/zelda|otto|odysseus/);
+  });
+
+  it('in a dry run tells the same and changes nothing', async () => {
+    const bucket = await aBucket();
+    await bucket.cycle();
+    const before = await bucket.rows('from events.users_messages_email_open order by id');
+    const done = await forgetPeople(bucket.config(), ['crm-zelda'], { dryRun: true });
+    expect(done).toMatchObject({
+      dryRun: true,
+      rewritten: false,
+      people: [{ events: 3, found: true, erasureId: 0 }],
+    });
+    expect(await bucket.rows('from events.users_messages_email_open order by id')).toEqual(before);
+    expect(await bucket.rows('from c360.erasures')).toEqual([]);
+    expect(await bucket.rows('from c360.tombstones')).toEqual([]);
+  });
+
+  it('keeps somebody out of whom nothing was known', async () => {
+    const bucket = await aBucket(['otto']);
+    await bucket.cycle();
+    await forgetPeople(bucket.config(), [userId('zelda')]);
+    await putEvents(bucket, OPEN, [anOpen(7, 'zelda')]);
+    expect((await bucket.cycle()).events).toMatchObject({ loaded: 0, erased: 1 });
+  });
+
+  it('renews the published copy', async () => {
+    const bucket = await aBucket();
+    const copy = path.join(path.dirname(bucket.databasePath), 'copies', 'analysts.duckdb');
+    await bucket.cycle();
+    const { publishDatabase } = await import('../../../src/warehouse/publish.ts');
+    await publishDatabase({ database: bucket.databasePath, path: copy });
+    const config = bucket.config({ 'publish.path': copy });
+    expect(await forgetPeople(config, ['crm-zelda'])).toMatchObject({ published: true });
+    expect(readFileSync(copy, 'latin1')).not.toContain('zelda');
+    expect(readFileSync(copy, 'latin1')).toContain('otto');
+    expect(await bucket.column('select count(published_at)::integer from c360.erasures')).toEqual([
+      1,
+    ]);
+  });
+});
+
+describe('the rules of erasure', () => {
+  it('are about every table that we make, and about columns that exist', async () => {
+    const database = await openTestDatabase();
+    const rows = await database.rows<{ name: string; columns: string[] }>(
+      `select schema_name || '.' || table_name as name, list(column_name) as columns
+       from duckdb_columns() join duckdb_tables() using (database_name, schema_name, table_name)
+       where schema_name in ('ops', 'c360', 'sync') group by all`,
+    );
+    database.close();
+    expect(rows.map(({ name }) => name).sort()).toEqual(Object.keys(ERASURE_RULES).sort());
+    for (const { name, columns } of rows) {
+      for (const rule of ERASURE_RULES[name] ?? []) {
+        const named = rule.holds === 'identifier' ? [rule.column, rule.kindColumn] : [rule.column];
+        expect(columns).toEqual(expect.arrayContaining(named));
+      }
+    }
+  });
+});
