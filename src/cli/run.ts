@@ -22,6 +22,7 @@ import { addQueryCommand } from './commands/query.ts';
 import { addSandboxCommand } from './commands/sandbox.ts';
 import { addSchemasCommand } from './commands/schemas.ts';
 import { addStatusCommand } from './commands/status.ts';
+import { addSyncCommand } from './commands/sync.ts';
 import { addWatchCommand } from './commands/watch.ts';
 import { EXIT_CODES, type ExitCode, exitCodeOf } from './exit-codes.ts';
 import { toCurrentsError, writeError } from './output.ts';
@@ -73,6 +74,7 @@ export function buildProgram(session: Session): Command {
   addForgetCommand(program, session);
   addSchemasCommand(program, session);
   addAudiencesCommand(program, session);
+  addSyncCommand(program, session);
   addGenerateCommand(program, session);
   addSandboxCommand(program, session);
   addDemoCommand(program, session);

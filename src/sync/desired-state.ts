@@ -52,10 +52,14 @@ export async function dropStaged(
 
 function formatStaging(definition: SyncDefinition, source: SyncSource, table: string): string {
   const cells = source.columns.map(({ cell }) => cell);
+  // DuckDB hashes [] and an object of nulls like null; as texts they differ.
+  const hashed = source.columns.map(({ cell, shape }) =>
+    shape.kind === 'list' || shape.kind === 'struct' ? `to_json(${cell})` : cell,
+  );
   const salt = quoteLiteral(source.salt);
   const row =
     cells.length === 0 ? '{none: null}' : `{${cells.map((c) => `${c}: ${c}`).join(', ')}}`;
-  const hash = `hash(${[salt, ...cells].join(', ')})::uhugeint * 18446744073709551616 + hash(${[...cells, `${salt} || '2'`].join(', ')})`;
+  const hash = `hash(${[salt, ...hashed].join(', ')})::uhugeint * 18446744073709551616 + hash(${[...hashed, `${salt} || '2'`].join(', ')})`;
   return `
     create or replace temp table ${table} as
     select h.identifier, h.fingerprint,

@@ -135,8 +135,7 @@ class PlanBooks {
     return table;
   }
 
-  async notePeopleFindings({ rows, repeated, kind, columns }: StagedSource): Promise<void> {
-    void columns;
+  async notePeopleFindings({ rows, repeated, kind }: StagedSource): Promise<void> {
     await this.#reject(
       'identifier_missing',
       `select null as identifier, count(*) as people from ${rows} where identifier is null having count(*) > 0`,

@@ -222,7 +222,7 @@ async function defineAudiences(
   names: readonly string[],
   queries: readonly CandidateSource[],
 ): Promise<CandidateSource> {
-  await requireAudiences(database);
+  await requireAudiences(database, names);
   const isByBraze = queries.length > 0 && queries.every(({ kind }) => kind === 'braze_id');
   const kind = isByBraze ? 'braze_id' : 'external_id';
   const destination = config.destinations[config.syncs[sync]?.to ?? ''];
@@ -275,13 +275,13 @@ async function defineAudiences(
       `list_sort(list_filter(audiences, lambda a: a in (${list})))`,
     );
   }
-  const identifier = isByBraze ? 'm.person_id' : 'p.external_id';
+  const identifier = isByBraze ? 'm.person_id' : 'i.external_id';
   const rowsSql = `
     select identifier${cells.map((cell) => `, ${cell}`).join('')} from (
       select coalesce(n.identifier, k.identifier) as identifier, coalesce(n.audiences, []) as audiences
       from (
         select ${identifier} as identifier, list(distinct m.audience) as audiences
-        from c360.audience_members m ${isByBraze ? '' : 'join c360.profiles p using (person_id)'}
+        from c360.audience_members m ${isByBraze ? '' : 'join c360.identities i on i.user_id = m.person_id'}
         where m.left_at is null and m.audience in (${names.map(quoteLiteral).join(', ')})
           and ${identifier} is not null
         group by 1) n
@@ -293,16 +293,17 @@ async function defineAudiences(
   return { name: AUDIENCES, kind, rowsSql, candidates };
 }
 
-async function requireAudiences(database: Database): Promise<void> {
-  const { tables } = await database.row<{ tables: number }>(
-    `select count(*)::integer as tables from duckdb_tables()
-     where schema_name = 'c360' and table_name in ('audience_members', 'profiles')`,
+/** Before the first refresh nobody is a member, and everybody would look like a leaver. */
+async function requireAudiences(database: Database, names: readonly string[]): Promise<void> {
+  const refreshed = await database.rows<{ audience: string }>(
+    'select audience from c360.audiences where refreshed_at is not null',
   );
-  if (tables === 2) return;
+  const missing = names.filter((name) => !refreshed.some(({ audience }) => audience === name));
+  if (missing.length === 0) return;
   throw new CurrentsError({
     code: 'SETTINGS_INVALID',
-    message: 'cannot send audiences: their members have not been computed',
-    hint: 'currents profiles refresh',
+    message: `cannot send the audience ${missing[0]}: its members have not been computed`,
+    hint: 'currents profiles refresh; currents audiences list shows what failed',
   });
 }
 

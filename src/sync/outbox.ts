@@ -1,0 +1,253 @@
+/**
+ * sync.outbox: what is on its way to Braze, and what becomes of it. Every change of state is one committed
+ * transaction, so a process that is killed at any moment leaves rows that say what may have been sent.
+ *
+ *     planned ──► in_flight ──► (gone)        accepted: the shadow has it; rejected: sync.rejected has it
+ *        ▲            │
+ *        ├────────────┤  not sent after all
+ *        │            ▼
+ *        └─(gone)── unknown                   the answer was lost, or we were killed before it came
+ *
+ * What is unknown is settled before the next plan, by attribute. What may be sent twice becomes uncertain in
+ * the shadow: the next plan sends whatever is wanted by then, once, instead of the old value again. What may
+ * not (`inc`, `$add`) goes by the rule of the sync: kept here as `unknown` and left out of plans (hold),
+ * uncertain as well, so that the whole value is sent (overwrite), or believed (applied, lost).
+ */
+import type { UnknownRule } from '../sync-settings.ts';
+import { type Database, quoteLiteral } from '../warehouse/database.ts';
+import type { Identifier, IdentifierKind, ItemOutcome, OutboxItem } from './destination.ts';
+
+/** One sync and where it sends to: what all of these statements are about. */
+export interface OutboxScope {
+  readonly sync: string;
+  readonly destination: string;
+}
+
+/** Items in one portion: enough that a commit for each costs little. */
+const PORTION = 5000;
+
+export async function countOutbox(
+  database: Database,
+  scope: OutboxScope,
+  status: 'planned' | 'in_flight' | 'unknown',
+): Promise<number> {
+  const { count } = await database.row<{ count: number }>(
+    `select count(*)::double as count from sync.outbox where ${formatScope(scope)} and status = $1`,
+    [status],
+  );
+  return count;
+}
+
+/** The planned items of a run, a portion at a time, in the order of their numbers. */
+export async function* readPortions(
+  database: Database,
+  runId: number,
+  /** Runs the query between other statements on the connection. */
+  inTurn: <Result>(work: () => Promise<Result>) => Promise<Result>,
+): AsyncGenerator<readonly OutboxItem[]> {
+  let last = 0;
+  for (;;) {
+    const after = last;
+    const rows = await inTurn(() =>
+      database.rows<{
+        id: number;
+        kind: IdentifierKind;
+        identifier: string;
+        attributes: string;
+        repeatable: boolean;
+      }>(
+        `select item_id::double as id, identifier_kind as kind, identifier, attributes, repeatable
+         from sync.outbox where run_id = $1 and status = 'planned' and item_id > $2
+         order by item_id limit ${PORTION}`,
+        [runId, after],
+      ),
+    );
+    if (rows.length === 0) return;
+    last = rows.at(-1)?.id ?? last;
+    yield rows.map(({ id, kind, identifier, attributes, repeatable }) => ({
+      itemId: id,
+      identifier: parseIdentifier(kind, identifier),
+      attributes,
+      repeatable,
+    }));
+  }
+}
+
+/** Commits that these are about to be sent; undefined means all of the run that are planned. */
+export async function markInFlight(
+  database: Database,
+  runId: number,
+  itemIds?: readonly number[],
+): Promise<void> {
+  await database.run(
+    `update sync.outbox set status = 'in_flight', attempts = attempts + 1
+     where run_id = ${runId} and status = 'planned' and ${formatItems(itemIds)}`,
+  );
+}
+
+/** Commits what became of these items. */
+export async function settleItems(
+  database: Database,
+  runId: number,
+  outcomes: readonly ItemOutcome[],
+  now: Date,
+): Promise<void> {
+  const idsOf = (status: ItemOutcome['status']) =>
+    outcomes.filter((outcome) => outcome.status === status).map(({ itemId }) => itemId);
+  const refused = outcomes.flatMap((outcome) =>
+    outcome.status === 'rejected'
+      ? [{ id: outcome.itemId, code: outcome.code, reason: outcome.reason }]
+      : [],
+  );
+  await database.withTransaction(async () => {
+    const accepted = idsOf('accepted');
+    if (accepted.length > 0) await acceptItems(database, runId, accepted, now);
+    if (refused.length > 0) {
+      await database.run(
+        `insert into sync.rejected
+         select o.run_id, o.sync, o.destination, o.identifier_kind, o.identifier, null, null, r.code, r.reason,
+           'see docs/sync.md for what Braze refuses; the next run tries again', 1, 'braze', $2::timestamp
+         from (select unnest(from_json($1, '[{"id":"BIGINT","code":"VARCHAR","reason":"VARCHAR"}]'), recursive := true)) r
+         join sync.outbox o on o.run_id = ${runId} and o.item_id = r.id`,
+        [JSON.stringify(refused), now.toISOString()],
+      );
+      await database.run(
+        `delete from sync.outbox where run_id = ${runId} and ${formatItems(refused.map(({ id }) => id))}`,
+      );
+    }
+    for (const status of ['unknown', 'waiting'] as const) {
+      const ids = idsOf(status);
+      if (ids.length === 0) continue;
+      const [first] = outcomes.filter((outcome) => outcome.status === status);
+      await database.run(
+        `update sync.outbox set status = $1, reason = $2
+         where run_id = ${runId} and ${formatItems(ids)}`,
+        [
+          status === 'unknown' ? 'unknown' : 'planned',
+          first && 'reason' in first ? first.reason : null,
+        ],
+      );
+    }
+  });
+}
+
+/** Within a transaction of the caller's, or as one statement after the other; undefined means all in flight. */
+export async function acceptItems(
+  database: Database,
+  runId: number,
+  itemIds: readonly number[] | undefined,
+  now: Date,
+): Promise<void> {
+  const which = `run_id = ${runId} and ${itemIds === undefined ? "status = 'in_flight'" : formatItems(itemIds)}`;
+  await database.run(
+    `insert into sync.accepted
+     select sync, destination, identifier_kind, identifier, entries, fingerprints,
+       ${quoteLiteral(now.toISOString())}::timestamp, run_id
+     from sync.outbox where ${which};
+     delete from sync.outbox where ${which}`,
+  );
+}
+
+/** Moves what was accepted to sync.people. In a transaction of the caller's; does nothing the second time. */
+export async function mergeAccepted(database: Database, scope: OutboxScope): Promise<void> {
+  const mine = formatScope(scope);
+  const { count } = await database.row<{ count: number }>(
+    `select count(*)::double as count from sync.accepted where ${mine}`,
+  );
+  if (count === 0) return;
+  await database.run(`
+    delete from sync.people where ${mine} and (identifier_kind, identifier) in
+      (select (identifier_kind, identifier) from sync.accepted where ${mine});
+    insert into sync.people from sync.accepted where ${mine};
+    delete from sync.accepted where ${mine}`);
+}
+
+/** Takes back what was planned and never sent. In a transaction of the caller's. */
+export async function dropPlanned(database: Database, scope: OutboxScope): Promise<void> {
+  await database.run(`delete from sync.outbox where ${formatScope(scope)} and status = 'planned'`);
+}
+
+/**
+ * Settles everything in flight or unknown, as the head of this file says, so that nothing is in flight any
+ * more. In a transaction of the caller's; after mergeAccepted.
+ */
+export async function settleUnknown(
+  database: Database,
+  scope: OutboxScope,
+  rule: UnknownRule,
+  now: Date,
+): Promise<void> {
+  const mine = formatScope(scope);
+  const open = `${mine} and status in ('in_flight', 'unknown')`;
+  const { count } = await database.row<{ count: number }>(
+    `select count(*)::double as count from sync.outbox where ${open}`,
+  );
+  if (count === 0) return;
+  const keys = 'json_keys(attributes)';
+  const uncertain =
+    rule === 'overwrite' ? keys : `list_filter(${keys}, lambda k: not list_contains(operators, k))`;
+  const patches = [
+    `list_transform(${uncertain}, lambda k: to_json(k)::varchar || ':[null,' || run_id || ']')`,
+    ...(rule === 'applied'
+      ? [
+          `list_transform(operators, lambda k: to_json(k)::varchar || ':' || (entries::map(varchar, json))[k]::varchar)`,
+        ]
+      : []),
+  ];
+  // A person may be here twice, by what was held before and by what was lost now.
+  await database.run(`
+    create or replace temp table sync_unsettled as
+    select identifier_kind, identifier, max(run_id) as run_id,
+      array_to_string(flatten(list(list_concat(${patches.join(', ')}) order by run_id)), ',') as patch,
+      flatten(list(map_keys(fingerprints))) as sources
+    from sync.outbox where ${open} group by all;
+    create or replace temp table sync_resettled as
+    select u.identifier_kind, u.identifier, u.run_id,
+      json_merge_patch(coalesce(p.entries, '{}'), '{' || u.patch || '}') as entries,
+      map_from_entries(list_transform(list_distinct(u.sources), lambda s: {key: s, value: 0::uhugeint})) as fingerprints,
+      coalesce(p.accepted_at, ${quoteLiteral(now.toISOString())}::timestamp) as accepted_at
+    from sync_unsettled u
+    left join (from sync.people where ${mine}) p using (identifier_kind, identifier);
+    delete from sync.people where ${mine} and (identifier_kind, identifier) in
+      (select (identifier_kind, identifier) from sync_resettled);
+    insert into sync.people
+    select ${quoteLiteral(scope.sync)}, ${quoteLiteral(scope.destination)}, identifier_kind, identifier,
+      entries, fingerprints, accepted_at, run_id from sync_resettled;
+    drop table sync_unsettled;
+    drop table sync_resettled`);
+  const isHeld = rule === 'hold' ? 'repeatable' : 'true';
+  await database.run(`
+    delete from sync.outbox where ${open} and ${isHeld};
+    update sync.outbox set status = 'unknown', reason = coalesce(reason, 'stopped before the answer came'),
+      attribute_count = len(operators),
+      attributes = ('{' || array_to_string(list_transform(operators,
+        lambda k: to_json(k)::varchar || ':' || (attributes::map(varchar, json))[k]::varchar), ',') || '}')::json
+    where ${open}`);
+}
+
+function formatScope({ sync, destination }: OutboxScope): string {
+  return `sync = ${quoteLiteral(sync)} and destination = ${quoteLiteral(destination)}`;
+}
+
+/** Numbers of a portion lie close together: the bounds let DuckDB skip the rest. */
+function formatItems(itemIds: readonly number[] | undefined): string {
+  if (itemIds === undefined) return 'true';
+  if (itemIds.length === 0) return 'false';
+  let least = Number.POSITIVE_INFINITY;
+  let most = Number.NEGATIVE_INFINITY;
+  for (const id of itemIds) {
+    if (id < least) least = id;
+    if (id > most) most = id;
+  }
+  const bounds = `item_id between ${least} and ${most}`;
+  const isWhole = most - least + 1 === itemIds.length;
+  return isWhole
+    ? bounds
+    : `${bounds} and item_id in (select unnest([${itemIds.join(', ')}]::bigint[]))`;
+}
+
+function parseIdentifier(kind: IdentifierKind, identifier: string): Identifier {
+  if (kind !== 'user_alias') return { kind, value: identifier };
+  const alias = JSON.parse(identifier) as { alias_name: string; alias_label: string };
+  return { kind, name: alias.alias_name, label: alias.alias_label };
+}

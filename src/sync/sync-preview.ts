@@ -1,0 +1,140 @@
+/**
+ * A planned run → what `sync plan` shows: how much of what would go, a few people before and after, and what
+ * it costs. In the transaction of the plan, which is rolled back afterwards.
+ *
+ * The samples are the only place where values of people are shown.
+ */
+import type { DestinationConfig } from '../destination-settings.ts';
+import type { Database } from '../warehouse/database.ts';
+import { DEFAULT_BATCH_LIMITS } from './batch.ts';
+import type { PlannedRun } from './plan-sync.ts';
+import { listRejections, type Rejection } from './rejections.ts';
+import type { SyncDefinition } from './sync-definition.ts';
+
+export interface AttributeCount {
+  readonly attribute: string;
+  readonly type: string | null;
+  /** People who get a value, and who lose it. */
+  readonly set: number;
+  readonly unset: number;
+}
+
+export interface SampleChange {
+  readonly identifier: string;
+  readonly attribute: string;
+  /** JSON; null for nothing. */
+  readonly before: string | null;
+  readonly after: string | null;
+  /** What is sent: the value, or an operator. */
+  readonly sent: string;
+}
+
+export interface SyncPreview {
+  readonly sync: string;
+  readonly destination: string;
+  /** People with something to send. */
+  readonly planned: number;
+  readonly attributes: number;
+  readonly dataPoints: number;
+  /** Requests or files. */
+  readonly requests: number;
+  readonly bytes: number;
+  /** At the rate limit; undefined for files. */
+  readonly seconds?: number;
+  readonly byAttribute: readonly AttributeCount[];
+  readonly samples: readonly SampleChange[];
+  readonly invalid: number;
+  readonly rejections: readonly Rejection[];
+}
+
+/** Around the attributes of an object in a request: braces, the identifier's name, a flag. */
+const OBJECT_BYTES = 50;
+/** Around all objects of a request. */
+const REQUEST_BYTES = 20;
+
+export async function previewRun(
+  database: Database,
+  definition: SyncDefinition,
+  { runId, planned, attributes, dataPoints }: PlannedRun,
+  samples: number,
+): Promise<SyncPreview> {
+  const scope = { sync: definition.name, destination: definition.config.to };
+  const { itemBytes } = await database.row<{ itemBytes: number }>(
+    `select coalesce(sum(strlen(attributes) + strlen(identifier) + ${OBJECT_BYTES}), 0)::double as "itemBytes"
+     from sync.outbox where run_id = $1`,
+    [runId],
+  );
+  const rejections = await listRejections(database, scope);
+  return {
+    ...scope,
+    planned,
+    attributes,
+    dataPoints,
+    ...estimate(definition.destination, planned, itemBytes),
+    byAttribute: await countByAttribute(database, scope, runId),
+    samples: await listSamples(database, runId, samples),
+    invalid: rejections.reduce((sum, { count }) => sum + count, 0),
+    rejections,
+  };
+}
+
+function estimate(
+  destination: DestinationConfig,
+  planned: number,
+  itemBytes: number,
+): Pick<SyncPreview, 'requests' | 'bytes' | 'seconds'> {
+  if (destination.kind === 'files')
+    return { requests: Math.ceil(itemBytes / destination.fileBytes), bytes: itemBytes };
+  const requests = Math.max(
+    Math.ceil(planned / destination.objectsPerRequest),
+    Math.ceil(itemBytes / DEFAULT_BATCH_LIMITS.maxBytes),
+  );
+  return {
+    requests,
+    bytes: itemBytes + requests * REQUEST_BYTES,
+    seconds: requests / destination.requestsPerSecond,
+  };
+}
+
+async function countByAttribute(
+  database: Database,
+  scope: { readonly sync: string; readonly destination: string },
+  runId: number,
+): Promise<AttributeCount[]> {
+  return database.rows<AttributeCount>(
+    `with pairs as (
+       select unnest(map_entries(attributes::map(varchar, json))) as pair
+       from sync.outbox where run_id = $1
+     )
+     select pair.key as attribute, any_value(a.type) as type,
+       (count(*) filter (where pair.value <> 'null'))::double as set,
+       (count(*) filter (where pair.value = 'null'))::double as unset
+     from pairs left join sync.attributes a
+       on a.sync = $2 and a.destination = $3 and a.attribute = pair.key
+     group by 1 order by 1`,
+    [runId, scope.sync, scope.destination],
+  );
+}
+
+/** All changes of the people with the smallest hashes: the same ones as long as the plan is the same. */
+async function listSamples(
+  database: Database,
+  runId: number,
+  samples: number,
+): Promise<SampleChange[]> {
+  return database.rows<SampleChange>(
+    `with people as (
+       from sync.outbox where run_id = $1 order by md5(identifier) limit $2
+     ), pairs as (
+       select *, unnest(map_entries(attributes::map(varchar, json))) as pair from people
+     )
+     select o.identifier, o.pair.key as attribute,
+       nullif((p.entries::map(varchar, json))[o.pair.key]->>'/0', 'null') as before,
+       (o.entries::map(varchar, json))[o.pair.key]->>'/0' as after,
+       o.pair.value::varchar as sent
+     from pairs o
+     left join sync.people p using (sync, destination, identifier_kind, identifier)
+     order by md5(o.identifier), attribute`,
+    [runId, samples],
+  );
+}

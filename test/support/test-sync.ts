@@ -1,0 +1,158 @@
+/**
+ * A sync in memory: a migrated database, one attribute query that a test changes between runs, and a Braze
+ * that writes down what it is sent. What it answers is up to the test.
+ */
+import { onTestFinished } from 'vitest';
+import type { AttributeQueryConfig } from '../../src/attribute-settings.ts';
+import { type Config, loadConfig } from '../../src/config.ts';
+import type { DestinationConfig } from '../../src/destination-settings.ts';
+import type { ItemOutcome, OutboxItem, RestDestination } from '../../src/sync/destination.ts';
+import {
+  previewSync,
+  runSync,
+  type SyncOptions,
+  type SyncReceipt,
+} from '../../src/sync/run-sync.ts';
+import type { SyncPreview } from '../../src/sync/sync-preview.ts';
+import type { SyncConfig } from '../../src/sync-settings.ts';
+import type { Database } from '../../src/warehouse/database.ts';
+import { openTestDatabase } from './test-warehouse.ts';
+
+type Answer = (item: OutboxItem) => ItemOutcome['status'];
+
+const PORTION = 3;
+
+export interface TestSyncOptions {
+  readonly attributes?: Partial<AttributeQueryConfig>;
+  readonly sync?: Partial<SyncConfig>;
+  readonly destination?: Partial<Pick<DestinationConfig, 'allow' | 'rename'>>;
+}
+
+export class TestSync {
+  readonly database: Database;
+  /** What Braze says to each item; by default it takes everything. */
+  answer: Answer = () => 'accepted';
+  /** Items of the last run, by identifier. */
+  sent = new Map<string, unknown>();
+  readonly #options: TestSyncOptions;
+  #query = '';
+
+  private constructor(database: Database, options: TestSyncOptions) {
+    this.database = database;
+    this.#options = options;
+  }
+
+  /** Closed when the test ends. */
+  static async forTest(options: TestSyncOptions = {}): Promise<TestSync> {
+    const database = await openTestDatabase();
+    onTestFinished(() => database.close());
+    return new TestSync(database, options);
+  }
+
+  get config(): Config {
+    const { attributes, sync, destination } = this.#options;
+    return {
+      ...loadConfig({ env: {}, cwd: '/nowhere' }),
+      attributes: {
+        people: {
+          identifier: 'external_id',
+          query: { kind: 'sql', sql: this.#query },
+          sets: [],
+          increments: [],
+          additions: [],
+          texts: [],
+          ...attributes,
+        },
+      },
+      syncs: {
+        nightly: {
+          send: ['people'],
+          to: 'braze',
+          schedule: 'manual',
+          onNull: 'unset',
+          updateExistingOnly: false,
+          newAttributes: 'refuse',
+          onUnknown: 'hold',
+          ...sync,
+        },
+      },
+      destinations: {
+        braze: {
+          kind: 'rest',
+          instance: 'US-01',
+          apiKey: { env: 'NOT_SET' },
+          objectsPerRequest: 75,
+          requestsPerSecond: 1000,
+          concurrency: 1,
+          allow: undefined,
+          rename: {},
+          ...destination,
+        },
+      },
+    };
+  }
+
+  /** One run with this query. */
+  async run(query: string, options: SyncOptions = {}): Promise<SyncReceipt> {
+    this.#query = query;
+    this.sent = new Map();
+    return runSync(this.database, this.config, 'nightly', options, { destination: this.#braze() });
+  }
+
+  async plan(query: string, samples = 5): Promise<SyncPreview> {
+    this.#query = query;
+    return previewSync(this.database, this.config, 'nightly', { samples });
+  }
+
+  /** What the shadow says of everybody, as `identifier attribute value`. */
+  async shadow(): Promise<string[]> {
+    const rows = await this.database.rows<{ line: string }>(
+      `select concat_ws(' ', identifier, attribute, coalesce(value::varchar, '?')) as line
+       from sync.shadow order by all`,
+    );
+    return rows.map(({ line }) => line);
+  }
+
+  async rejections(): Promise<string[]> {
+    const rows = await this.database.rows<{ line: string }>(
+      `select concat_ws(' ', coalesce(identifier, '-'), coalesce(attribute, '-'), code) as line
+       from sync.rejected order by all`,
+    );
+    return rows.map(({ line }) => line);
+  }
+
+  #braze(): RestDestination {
+    return {
+      kind: 'rest',
+      limits: { objectsPerRequest: 75, bytesPerRequest: 4e6, requestsPerSecond: 1000 },
+      send: async (portions, books) => {
+        let requests = 0;
+        for await (const portion of portions) {
+          for (let start = 0; start < portion.length; start += PORTION) {
+            const items = portion.slice(start, start + PORTION);
+            await books.markInFlight(items.map(({ itemId }) => itemId));
+            for (const { identifier, attributes } of items)
+              this.sent.set(
+                'value' in identifier ? identifier.value : `${identifier.name}/${identifier.label}`,
+                JSON.parse(attributes),
+              );
+            await books.settle(items.map((item) => outcomeOf(item, this.answer(item))));
+            requests += 1;
+          }
+        }
+        return { requests, bytes: 0 };
+      },
+    };
+  }
+}
+
+function outcomeOf({ itemId }: OutboxItem, status: ItemOutcome['status']): ItemOutcome {
+  switch (status) {
+    case 'accepted':
+      return { itemId, status };
+    case 'rejected':
+      return { itemId, status, code: 'EMAIL_BAD_FORMAT', reason: 'Braze said no' };
+    default:
+      return { itemId, status, reason: 'as the test says' };
+  }
+}
