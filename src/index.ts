@@ -115,6 +115,17 @@ export type {
   RestDestination,
   RestLimits,
 } from './sync/destination.ts';
+export type { Rejection } from './sync/rejections.ts';
+export {
+  previewSync,
+  runSync,
+  type SyncHooks,
+  type SyncOptions,
+  type SyncReceipt,
+} from './sync/run-sync.ts';
+export type { AttributeCount, SampleChange, SyncPreview } from './sync/sync-preview.ts';
+export type { SyncRun } from './sync/sync-runs.ts';
+export { readSyncStatus, type SyncStatus } from './sync/sync-status.ts';
 export type { SyncConfig, UnknownRule } from './sync-settings.ts';
 export { Database, type OpenOptions } from './warehouse/database.ts';
 export { requeueObjects } from './warehouse/object-ledger.ts';

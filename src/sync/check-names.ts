@@ -93,5 +93,5 @@ function checkHistory(
 }
 
 function isName(name: string): boolean {
-  return name !== '' && [...name].length <= 255 && !name.startsWith('$') && name.trim() === name;
+  return name !== '' && name.length <= 255 && !name.startsWith('$') && name.trim() === name;
 }

@@ -172,7 +172,7 @@ function oneOf(values: readonly string[], expected: string): StandardField {
 /** Codes of two letters that ICU has a name for. */
 function listCodes(type: 'region' | 'language', alphabet: string): string[] {
   const names = new Intl.DisplayNames('en', { type, fallback: 'none' });
-  const letters = [...alphabet];
+  const letters = alphabet.split('');
   return letters
     .flatMap((first) => letters.map((second) => first + second))
     .filter((code) => names.of(code) !== undefined);

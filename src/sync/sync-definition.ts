@@ -24,7 +24,7 @@ import type { AttributeFinding } from './findings.ts';
 import { STANDARD_FIELDS } from './standard-fields.ts';
 
 /** `inc` and `add` send differences; `member` and `members` are audiences. */
-export type ColumnOperator = 'inc' | 'add' | 'member' | 'members';
+type ColumnOperator = 'inc' | 'add' | 'member' | 'members';
 
 export interface SyncColumn {
   /** As Braze calls it. */
@@ -281,7 +281,7 @@ async function defineAudiences(
       select coalesce(n.identifier, k.identifier) as identifier, coalesce(n.audiences, []) as audiences
       from (
         select ${identifier} as identifier, list(distinct m.audience) as audiences
-        from c360.audience_members m ${isByBraze ? '' : 'join c360.identities i on i.user_id = m.person_id'}
+        from c360.audience_members m ${isByBraze ? '' : EXTERNAL_IDS}
         where m.left_at is null and m.audience in (${names.map(quoteLiteral).join(', ')})
           and ${identifier} is not null
         group by 1) n
@@ -292,6 +292,12 @@ async function defineAudiences(
       on n.identifier = k.identifier)`;
   return { name: AUDIENCES, kind, rowsSql, candidates };
 }
+
+/** A person's own external id, else that of a profile that was merged into it: Braze fills what is empty. */
+const EXTERNAL_IDS = `join (
+          select person_id, coalesce(any_value(external_id) filter (where user_id = person_id),
+            arg_max(external_id, last_seen)) as external_id
+          from c360.identities group by person_id) i using (person_id)`;
 
 /** Before the first refresh nobody is a member, and everybody would look like a leaver. */
 async function requireAudiences(database: Database, names: readonly string[]): Promise<void> {

@@ -129,8 +129,8 @@ async function listSamples(
        select *, unnest(map_entries(attributes::map(varchar, json))) as pair from people
      )
      select o.identifier, o.pair.key as attribute,
-       nullif((p.entries::map(varchar, json))[o.pair.key]->>'/0', 'null') as before,
-       (o.entries::map(varchar, json))[o.pair.key]->>'/0' as after,
+       nullif(((p.entries::map(varchar, json))[o.pair.key]->'/0')::varchar, 'null') as before,
+       ((o.entries::map(varchar, json))[o.pair.key]->'/0')::varchar as after,
        o.pair.value::varchar as sent
      from pairs o
      left join sync.people p using (sync, destination, identifier_kind, identifier)
