@@ -9,6 +9,7 @@ import { Command, CommanderError } from 'commander';
 import { CurrentsError } from '../errors.ts';
 import { describeCommand } from './command-help.ts';
 import { addAudiencesCommand } from './commands/audiences.ts';
+import { addDbtCommand } from './commands/dbt.ts';
 import { addDemoCommand } from './commands/demo.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addForgetCommand } from './commands/forget.ts';
@@ -75,6 +76,7 @@ export function buildProgram(session: Session): Command {
   addSchemasCommand(program, session);
   addAudiencesCommand(program, session);
   addSyncCommand(program, session);
+  addDbtCommand(program, session);
   addGenerateCommand(program, session);
   addSandboxCommand(program, session);
   addDemoCommand(program, session);
