@@ -29,8 +29,6 @@ export interface BuildOptions {
   readonly target: string;
   /** The schema of the state tables. Default: c360. */
   readonly state?: string;
-  /** How many rows of activity a portion should have. */
-  readonly portionRows?: number;
 }
 
 /** With 18 bytes a row this and what is made of it fits in a quarter of a gigabyte. */
@@ -55,12 +53,7 @@ export async function buildProfiles(database: Database, options: BuildOptions): 
        select user_id from ${state}.users join ${people} on user_no = person_no)`,
   );
   await database.run(`update ${target} set as_of = ${asOf} where as_of <> ${asOf}`);
-  const portions = await assignPortions(
-    database,
-    state,
-    people,
-    options.portionRows ?? PORTION_ROWS,
-  );
+  const portions = await assignPortions(database, state, people);
   if (portions === 0) return;
   await createZoneShifts(
     database,
@@ -77,12 +70,7 @@ export async function buildProfiles(database: Database, options: BuildOptions): 
 }
 
 /** Gives each person a portion, 0 and up. Returns how many there are. */
-async function assignPortions(
-  database: Database,
-  state: string,
-  people: string,
-  portionRows: number,
-): Promise<number> {
+async function assignPortions(database: Database, state: string, people: string): Promise<number> {
   const { rows, users } = await database.row<{ rows: bigint; users: bigint }>(
     `select (select count(*) from ${state}.activity) as rows,
        (select count(*) from ${state}.users) as users`,
@@ -90,7 +78,7 @@ async function assignPortions(
   const rowsEach = Math.max(1, Number(rows) / Math.max(1, Number(users)));
   const size = Math.min(
     MAX_PORTION_PEOPLE,
-    Math.max(MIN_PORTION_PEOPLE, Math.floor(portionRows / rowsEach)),
+    Math.max(MIN_PORTION_PEOPLE, Math.floor(PORTION_ROWS / rowsEach)),
   );
   await database.run(
     `create or replace temp table portions as
