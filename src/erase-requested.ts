@@ -2,17 +2,19 @@
  * Erasure from request to certificate: rows and state go in one transaction, then the file is written anew and the
  * published copy renewed, and each step is written into c360.erasures when it is done.
  *
- *     erasePeople ──► rewriteDatabase ──► publishDatabase
- *     (rows gone)      rewritten_at         published_at
+ *     erasePeople ──► rewriteDatabase ──► eraseStagedFiles ──► publishDatabase
+ *     (rows gone)      rewritten_at         unstaged_at          published_at
  *
  * A process killed in between leaves a step that is due; the next cycle or `forget` does it.
  */
 import { existsSync } from 'node:fs';
 import type { Config } from './config.ts';
+import type { FilesDestinationConfig } from './destination-settings.ts';
 import { isTransient } from './errors.ts';
 import type { Logger } from './logger.ts';
 import { openPrivacyKey } from './open-privacy-door.ts';
 import { type Erasure, erasePeople, hasErasureRequests } from './profiles/erase-people.ts';
+import { eraseStagedFiles } from './sync/erase-staged.ts';
 import { COPY_NAME } from './warehouse/copy-database.ts';
 import { Database, quoteLiteral } from './warehouse/database.ts';
 import { publishDatabase } from './warehouse/publish.ts';
@@ -21,6 +23,7 @@ import { rewriteDatabase } from './warehouse/rewrite-database.ts';
 /** What is left to do about files. */
 export interface DueSteps {
   readonly rewrite: boolean;
+  readonly staged: boolean;
   readonly publish: boolean;
 }
 
@@ -45,24 +48,30 @@ export async function listDueSteps(
   database: Database,
   now: Date,
 ): Promise<DueSteps> {
-  const { rewrite, published, last } = await database.row<{
+  const { rewrite, staged, published, last } = await database.row<{
     rewrite: boolean;
+    staged: boolean;
     published: boolean;
     last: Date | null;
   }>(
     `select count(*) filter (rewritten_at is null) > 0 as rewrite,
+       count(*) filter (unstaged_at is null) > 0
+         and exists (from sync.files where status <> 'planned') as staged,
        count(*) filter (published_at is null) = 0 as published, max(rewritten_at) as last
      from c360.erasures`,
   );
   const mayWait = last !== null && now.getTime() - last.getTime() < privacy.rewriteEveryMs;
   return {
     rewrite: rewrite && !mayWait,
+    staged,
     publish: !published && publish.path !== undefined && existsSync(publish.path),
   };
 }
 
 export interface FileSteps {
   readonly rewritten: boolean;
+  /** Files in the stages of syncs that were written anew. */
+  readonly stagedFiles: number;
   /** The copy at `publish.path` was renewed. */
   readonly published: boolean;
 }
@@ -87,16 +96,44 @@ export async function clearFiles(
       change: `update ${COPY_NAME}.c360.erasures set rewritten_at = ${at} where rewritten_at is null`,
     });
   }
-  const { path } = config.publish;
-  if (!due.publish || path === undefined) return { rewritten: due.rewrite, published: false };
-  await publishDatabase({ database: config.database, path, ...limits });
-  const database = await Database.open({ path: config.database, ...limits });
-  try {
-    await database.run(`update c360.erasures set published_at = ${at} where published_at is null`);
-  } finally {
-    database.close();
+  async function withDatabase<Result>(work: (database: Database) => Promise<Result>) {
+    const database = await Database.open({ path: config.database, ...limits });
+    try {
+      return await work(database);
+    } finally {
+      database.close();
+    }
   }
-  return { rewritten: due.rewrite, published: true };
+  const stagedFiles = due.staged
+    ? await withDatabase(async (database) => {
+        const key = await openPrivacyKey(config.privacy, database, now);
+        const { files } = await eraseStagedFiles(database, {
+          key,
+          now,
+          destinations: listStages(config),
+        });
+        await database.run(
+          `update c360.erasures set unstaged_at = ${at} where unstaged_at is null`,
+        );
+        return files;
+      })
+    : 0;
+  const { path } = config.publish;
+  if (due.publish && path !== undefined) {
+    await publishDatabase({ database: config.database, path, ...limits });
+    await withDatabase(async (database) =>
+      database.run(`update c360.erasures set published_at = ${at} where published_at is null`),
+    );
+  }
+  return { rewritten: due.rewrite, stagedFiles, published: due.publish };
+}
+
+function listStages({ destinations }: Config): Readonly<Record<string, FilesDestinationConfig>> {
+  return Object.fromEntries(
+    Object.entries(destinations).flatMap(([name, found]) =>
+      found.kind === 'files' ? [[name, found]] : [],
+    ),
+  );
 }
 
 /** The same at the end of a cycle, which has done its work: somebody who reads the file delays it. */
@@ -113,6 +150,6 @@ export async function clearFilesOrWait(
       { err: error },
       'erased people are still in files, the next cycle tries again',
     );
-    return { rewritten: false, published: false };
+    return { rewritten: false, stagedFiles: 0, published: false };
   }
 }

@@ -6,7 +6,7 @@
  */
 import { existsSync } from 'node:fs';
 import type { Config } from './config.ts';
-import { clearFiles, type FileSteps } from './erase-requested.ts';
+import { clearFiles, type DueSteps, type FileSteps, listDueSteps } from './erase-requested.ts';
 import { CurrentsError } from './errors.ts';
 import { openPrivacyKey } from './open-privacy-door.ts';
 import { openWarehouse } from './pipeline.ts';
@@ -49,17 +49,17 @@ export async function forgetPeople(
   const at = now();
   const database = await openWarehouse(config, waitMs);
   let erasures: readonly Erasure[];
+  let due: DueSteps;
   try {
     const key = await openPrivacyKey(config.privacy, database, at);
     erasures = await erasePeople(database, { key, now: at, ids: [...new Set(ids)], dryRun });
+    due = await listDueSteps(config, database, at);
   } finally {
     database.close();
   }
-  const { path } = config.publish;
-  const due = { rewrite: true, publish: path !== undefined && existsSync(path) };
   const steps = dryRun
-    ? { rewritten: false, published: false }
-    : await clearFiles(config, due, { now: at, waitMs });
+    ? { rewritten: false, stagedFiles: 0, published: false }
+    : await clearFiles(config, { ...due, rewrite: true }, { now: at, waitMs });
   const people = erasures.map((erasure) => ({
     ...erasure,
     found: Object.keys(erasure.rows).length > 0,

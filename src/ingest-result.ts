@@ -51,6 +51,8 @@ export interface IngestResult {
     readonly events: number;
     /** The database file was written anew, so that nothing of them is left in it. */
     readonly rewritten: boolean;
+    /** Files in the stages of syncs that were written anew. */
+    readonly stagedFiles: number;
     /** The copy at `publish.path` was renewed. */
     readonly published: boolean;
   };
@@ -108,6 +110,7 @@ export function buildResult(facts: CycleFacts): IngestResult {
       people: facts.erasures?.length ?? 0,
       events: facts.erasures?.reduce((sum, { events }) => sum + events, 0) ?? 0,
       rewritten: false,
+      stagedFiles: 0,
       published: false,
     },
     privacyChange: facts.privacyChange ?? null,

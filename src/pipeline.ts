@@ -232,7 +232,7 @@ async function recordAndLoad(
 /** Erased people leave the files too, once the database is closed. */
 async function clearErased(cycle: Cycle, { result, due }: Loaded): Promise<IngestResult> {
   const { config, hooks, now } = cycle;
-  if (!due.rewrite && !due.publish) return result;
+  if (!due.rewrite && !due.staged && !due.publish) return result;
   const logger = hooks.logger ?? silentLogger;
   const waitMs = Math.max(hooks.waitMs ?? 0, REOPEN_WAIT_MS);
   const steps = await clearFilesOrWait(config, due, { now: now(), waitMs, logger });

@@ -265,8 +265,7 @@ async function writeTombstones(database: Database, key: string): Promise<void> {
     `insert into c360.tombstones
      with last as (select max(erasure_id) - (select count(*) from asked_ids) as id from c360.erasures),
      ids as (
-       select kind, id, erasure_no, until from erasing
-       where kind in ('user_id', 'external_id', 'request_id')),
+       select kind, id, erasure_no, until from erasing),
      hashes as (
        select kind, ${tombstoneOf('kind', 'id')} as hash, until, erasure_no from ids
        union all select kind, ${tombstoneOfHashed('kind', 'id')}, until, erasure_no from ids)

@@ -27,7 +27,7 @@ const COLUMNS: Readonly<Record<IdentifierKind, string>> = {
 };
 
 /** Braze's own sample is SNAPPY. A row group is what a thread holds in memory while it writes. */
-const COPY_OPTIONS: Readonly<Record<StageFormat, string>> = {
+export const COPY_OPTIONS: Readonly<Record<StageFormat, string>> = {
   json: 'format json',
   csv: 'format csv, header true',
   parquet: 'format parquet, compression snappy, row_group_size 20480',

@@ -425,6 +425,7 @@ const MIGRATIONS: readonly string[] = [
   alter table ops.objects add column if not exists erased_count bigint;
   alter table ops.runs add column if not exists events_erased bigint;
   `,
+  'alter table c360.erasures add column unstaged_at timestamp',
 ];
 
 const COMMENTS: Readonly<Record<string, string>> = {

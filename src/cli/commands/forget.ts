@@ -47,7 +47,7 @@ async function readIds(ids: readonly string[]): Promise<readonly string[]> {
 }
 
 /** Ids are not repeated: they would outlive the person in a log. Their order says which is which. */
-function formatForgotten({ people, dryRun, rewritten, published }: Forgotten): string {
+function formatForgotten({ people, dryRun, rewritten, stagedFiles, published }: Forgotten): string {
   const lines = people.map(({ found, userIds, externalIds, events, erasureId }, index) => {
     const which = people.length === 1 ? 'This id' : `Id ${index + 1}`;
     const certificate = dryRun ? '' : `, certificate ${erasureId} in c360.erasures`;
@@ -67,6 +67,9 @@ function formatForgotten({ people, dryRun, rewritten, published }: Forgotten): s
   const files = [
     ...(rewritten
       ? ['The database file was written anew: nothing of it is left in its bytes.']
+      : []),
+    ...(stagedFiles > 0
+      ? [`${formatCount(stagedFiles, 'file')} in the stage of a sync written anew.`]
       : []),
     ...(published ? ['The published copy was renewed.'] : []),
     ...(dryRun ? ['Nothing was changed.'] : []),

@@ -25,7 +25,7 @@ function cycle(objects: Partial<IngestResult['objects']>, rest: Partial<IngestRe
     seconds: 1,
     eventTypes: {},
     schemaChanges: [],
-    erasures: { people: 0, events: 0, rewritten: false, published: false },
+    erasures: { people: 0, events: 0, rewritten: false, stagedFiles: 0, published: false },
     privacyChange: null,
     audiences: [],
     problems: [],

@@ -1,9 +1,11 @@
 /** An erased person is gone from every table and file, and does not come back (P6). */
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../../src/config.ts';
 import { forgetPeople } from '../../../src/forget.ts';
 import { ERASURE_RULES } from '../../../src/profiles/erasure-rules.ts';
+import { openFilesDestination } from '../../../src/sync/stage-files.ts';
 import {
   anOpen,
   anOrphan,
@@ -17,6 +19,8 @@ import {
   userId,
 } from '../../support/erasable-people.ts';
 import { anEvent } from '../../support/event-builders.ts';
+import { fillOutbox, listStaged, readStaged } from '../../support/staged-outbox.ts';
+import { aRun } from '../../support/sync-books.ts';
 import { TestBucket } from '../../support/test-bucket.ts';
 import { openTestDatabase } from '../../support/test-warehouse.ts';
 
@@ -42,7 +46,13 @@ describe('a delete request', () => {
     expect(readAllBytes(bucket)).toContain('zelda');
     await putEvents(bucket, DELETE, [anEvent(500, { user_id: userId('zelda') })]);
     const result = await bucket.cycle();
-    expect(result.erasures).toEqual({ people: 1, events: 4, rewritten: true, published: false });
+    expect(result.erasures).toEqual({
+      people: 1,
+      events: 4,
+      rewritten: true,
+      stagedFiles: 0,
+      published: false,
+    });
     expect(readAllBytes(bucket)).not.toContain('zelda');
     expect(await bucket.column(`select user_id from events.users_messages_email_open`)).toEqual([
       userId('otto'),
@@ -275,4 +285,57 @@ describe('the rules of erasure', () => {
       }
     }
   });
+});
+
+describe('files that a sync has staged', () => {
+  it.each(['json', 'csv', 'parquet'] as const)(
+    'lose the rows of an erased person, and no others, as %s',
+    async (format) => {
+      const bucket = await aBucket();
+      await bucket.cycle();
+      const stage = path.join(path.dirname(bucket.databasePath), 'stage');
+      await bucket.withDatabase(async (database) => {
+        for (const [index, kind] of (['external_id', 'braze_id'] as const).entries()) {
+          const run = aRun({ runId: index + 1, destination: 'stage' });
+          await fillOutbox(
+            database,
+            run,
+            ['zelda', 'otto'].map((person) => ({
+              identifier: {
+                kind,
+                value: kind === 'external_id' ? `crm-${person}` : userId(person),
+              },
+              attributes: JSON.stringify({ nickname: `"nick", ${person}` }),
+            })),
+          );
+          await openFilesDestination({ url: stage, format }).stage(database, run);
+        }
+        await database.run("delete from sync.outbox where identifier like '%otto%'");
+      });
+      const settings = path.join(path.dirname(bucket.databasePath), 'currents.yaml');
+      writeFileSync(
+        settings,
+        `destinations: { stage: { kind: files, url: ${stage}, format: ${format} } }`,
+      );
+      const config = {
+        ...bucket.config(),
+        destinations: loadConfig({ configPath: settings, env: {} }).destinations,
+      };
+      expect(await forgetPeople(config, ['crm-zelda'])).toMatchObject({
+        stagedFiles: 2,
+        people: [{ rows: { 'sync.outbox': 2 } }],
+      });
+      const left = await Promise.all(
+        listStaged(stage, 'attributes').map(async (name) =>
+          readStaged(path.join(stage, 'attributes', name), format),
+        ),
+      );
+      expect(left).toEqual([
+        [{ EXTERNAL_ID: 'crm-otto', PAYLOAD: '{"nickname":"\\"nick\\", otto"}' }],
+        [{ BRAZE_ID: userId('otto'), PAYLOAD: '{"nickname":"\\"nick\\", otto"}' }],
+      ]);
+      expect(readAllBytes(bucket)).not.toContain('zelda');
+      expect(await forgetPeople(config, ['crm-zelda'])).toMatchObject({ stagedFiles: 0 });
+    },
+  );
 });
