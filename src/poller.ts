@@ -2,7 +2,7 @@
  * Repeats the cycle until a signal fires: for a service rather than a scheduler. Between cycles nothing
  * is open, so readers get in.
  *
- *     cycle ──► publish, if due ──► wait until the next start ──► cycle …
+ *     cycle ──► syncs, if due ──► publish, if due ──► wait until the next start ──► cycle …
  *       │                                      │
  *       └── signal: the batch in hand is committed ──► done
  *
@@ -17,6 +17,8 @@ import { CurrentsError, isTransient } from './errors.ts';
 import type { IngestResult } from './ingest-result.ts';
 import { silentLogger } from './logger.ts';
 import { type CycleHooks, type CycleOptions, runCycle } from './pipeline.ts';
+import { runDueSyncs } from './scheduled-syncs.ts';
+import { SyncSchedule } from './sync/sync-schedule.ts';
 import { publishDatabase } from './warehouse/publish.ts';
 
 export interface WatchHooks extends CycleHooks {
@@ -32,6 +34,9 @@ export interface WatchSummary {
   readonly eventsLoaded: number;
   readonly objectsLoaded: number;
   readonly objectsQuarantined: number;
+  readonly syncs: number;
+  /** Runs of syncs that could not be finished. */
+  readonly failedSyncs: number;
 }
 
 /**
@@ -53,7 +58,15 @@ export async function watch(
     eventsLoaded: 0,
     objectsLoaded: 0,
     objectsQuarantined: 0,
+    syncs: 0,
+    failedSyncs: 0,
   };
+  const schedule = new SyncSchedule(config.syncs, new Date());
+  async function runSyncs(): Promise<void> {
+    const { done, failed } = await runDueSyncs(config, schedule, { logger, signal });
+    summary.syncs += done;
+    summary.failedSyncs += failed;
+  }
   let publishAt = 0;
   while (!signal?.aborted) {
     const startedAt = Date.now();
@@ -64,6 +77,8 @@ export async function watch(
       summary.objectsLoaded += result.objects.loaded;
       summary.objectsQuarantined += result.objects.quarantined;
       hooks.onCycle?.(result);
+      if (result.events.loaded > 0) schedule.noteLoaded();
+      await runSyncs();
       const { path, everyMs } = config.publish;
       if (path !== undefined && startedAt >= publishAt) {
         await publishCopy(config, path, signal);
@@ -76,7 +91,12 @@ export async function watch(
       summary.failedCycles += 1;
       logger.warn({ err: error }, 'cycle not finished, the next one tries again');
     }
-    await waitUntil(startedAt + config.watch.everyMs, signal);
+    const nextCycleAt = startedAt + config.watch.everyMs;
+    for (;;) {
+      await waitUntil(Math.min(nextCycleAt, schedule.nextAt ?? nextCycleAt), signal);
+      if (signal?.aborted || Date.now() >= nextCycleAt) break;
+      await runSyncs();
+    }
   }
   return summary;
 }
