@@ -107,8 +107,7 @@ async function countByAttribute(
        from sync.outbox where run_id = $1
      )
      select pair.key as attribute, any_value(a.type) as type,
-       (count(*) filter (where pair.value <> 'null'))::double as set,
-       (count(*) filter (where pair.value = 'null'))::double as unset
+       count(pair.value)::double as set, (count(*) - count(pair.value))::double as unset
      from pairs left join sync.attributes a
        on a.sync = $2 and a.destination = $3 and a.attribute = pair.key
      group by 1 order by 1`,
@@ -116,7 +115,10 @@ async function countByAttribute(
   );
 }
 
-/** All changes of the people with the smallest hashes: the same ones as long as the plan is the same. */
+/**
+ * All changes of the people with the smallest hashes: the same ones as long as the plan is the same.
+ * A null in a JSON object becomes a null of the map.
+ */
 async function listSamples(
   database: Database,
   runId: number,
@@ -131,7 +133,7 @@ async function listSamples(
      select o.identifier, o.pair.key as attribute,
        nullif(((p.entries::map(varchar, json))[o.pair.key]->'/0')::varchar, 'null') as before,
        ((o.entries::map(varchar, json))[o.pair.key]->'/0')::varchar as after,
-       o.pair.value::varchar as sent
+       coalesce(o.pair.value::varchar, 'null') as sent
      from pairs o
      left join sync.people p using (sync, destination, identifier_kind, identifier)
      order by md5(o.identifier), attribute`,
