@@ -8,7 +8,9 @@ import { listCodes, listEventTypes, withMetric } from './channels.ts';
 import type { ProfileColumn, ProfilePart } from './profile-column.ts';
 
 const EVERY_EVENT = ['*'];
-const NOT_FROM_MAIL = ['* except users.messages.email.Open and users.messages.email.Click'];
+const NOT_FROM_MAIL = [
+  'every event except users.messages.email.Open and users.messages.email.Click',
+];
 const PROFILE_EVENT = 'users.profile.Update';
 const GLOBAL_CONSENT = ['users.behaviors.subscription.GlobalStateChange'];
 const GROUP_CONSENT = ['users.behaviors.subscriptiongroup.StateChange'];
@@ -25,17 +27,28 @@ function instant(ms: string): string {
   return `make_timestamp(${ms} * 1000)`;
 }
 
+/** Attributes that other events carry too, opens and clicks of email left out, and in which fields. */
+const CARRIED: Readonly<Record<string, string>> = {
+  email_address: 'email_address',
+  phone_number: 'phone_number, to_phone_number or user_phone_number',
+  timezone: 'timezone',
+  gender: 'gender',
+  country: 'country',
+  language: 'language',
+};
+
 function attribute(
   name: string,
   meaning: string,
   type = 'varchar',
   convert = (text: string) => text,
 ): ProfileColumn {
+  const fields = CARRIED[name];
   return {
     name,
     type,
     meaning,
-    events: [PROFILE_EVENT],
+    events: fields === undefined ? [PROFILE_EVENT] : [PROFILE_EVENT, `other events with ${fields}`],
     sql: convert(`any_value(text) filter (name = 'attribute' and key = '${name}')`),
   };
 }
