@@ -66,6 +66,7 @@ export {
   type ErrorContext,
   isTransient,
 } from './errors.ts';
+export { type ForgetOptions, type Forgotten, forgetPeople } from './forget.ts';
 export type { IngestResult } from './ingest-result.ts';
 export { createLogger, type Logger, type LoggerOptions, silentLogger } from './logger.ts';
 export type { NamedSection } from './named-settings.ts';

@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly env?: Record<string, string>;
   /** Sends a signal, once, when this text has come on stderr. */
   readonly stop?: { readonly after: string; readonly signal: NodeJS.Signals };
+  /** What it reads; nothing unless said otherwise. */
+  readonly stdin?: string;
   /** Closes stdout after the first piece, as `| head` does. */
   readonly closesEarly?: boolean;
 }
@@ -26,8 +28,9 @@ export async function runBin(args: readonly string[], options: RunOptions): Prom
   const child = spawn(process.execPath, [BIN, ...args], {
     cwd: options.cwd,
     env: { PATH: process.env.PATH ?? '', HOME: options.cwd, ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   });
+  child.stdin.on('error', () => undefined).end(options.stdin ?? '');
   let stdout = '';
   let stderr = '';
   let isStopped = false;

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config.ts';
 import { forgetPeople } from '../../../src/forget.ts';
-import { ERASURE_RULES } from '../../../src/profiles/erasure-rules.ts';
+import { ERASURE_RULES, personColumnsOf } from '../../../src/profiles/erasure-rules.ts';
+import { createProfilesTable } from '../../../src/profiles/profiles-table.ts';
 import { openFilesDestination } from '../../../src/sync/stage-files.ts';
 import {
   anOpen,
@@ -269,6 +270,22 @@ describe('forgetting by id', () => {
 });
 
 describe('the rules of erasure', () => {
+  it('know tables that are made later by their columns', async () => {
+    const database = await openTestDatabase();
+    await createProfilesTable(database, 'c360.profiles_in_may');
+    const { columns } = await database.row<{ columns: string[] }>(
+      "select list(column_name) as columns from duckdb_columns() where table_name = 'profiles_in_may_rows'",
+    );
+    database.close();
+    expect(personColumnsOf('c360.profiles_in_may_rows', columns)).toEqual([
+      { column: 'person_id', holds: 'user_id' },
+    ]);
+    expect(personColumnsOf('c360.own', ['external_id', 'score'])).toEqual([
+      { column: 'external_id', holds: 'external_id' },
+    ]);
+    expect(personColumnsOf('c360.own', ['score'])).toEqual([]);
+  });
+
   it('are about every table that we make, and about columns that exist', async () => {
     const database = await openTestDatabase();
     const rows = await database.rows<{ name: string; columns: string[] }>(
