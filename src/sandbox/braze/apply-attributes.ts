@@ -28,7 +28,8 @@ type SentObject = Readonly<Record<string, unknown>>;
 export function judgeAttributes(workspace: Workspace, object: SentObject): string | undefined {
   const refusal = judgeIdentity(workspace, object);
   if (refusal !== undefined) return refusal;
-  for (const key of Object.keys(object)) {
+  // `for in` makes no array of the keys; what came out of JSON inherits nothing that it would find.
+  for (const key in object) {
     const { standard } = workspace.fields.of(key);
     if (standard?.judge === undefined || object[key] === null) continue;
     const code = standard.judge(object[key]);
@@ -57,7 +58,7 @@ export function applyAttributes(workspace: Workspace, object: SentObject): void 
   const profile = chooseProfile(workspace, object, identity);
   if (profile === undefined) return;
   const isMerge = object._merge_objects === true || object._merge_objects === 'true';
-  for (const key of Object.keys(object)) {
+  for (const key in object) {
     const field = workspace.fields.of(key);
     if (field.role === 'none' || key === identity.kind) continue;
     if (field.isTrimmed) workspace.tally.silent('NAME_TRIMMED');
@@ -104,7 +105,7 @@ function writeCustom(
     workspace.tally.dataPoints += 1;
     return;
   }
-  const next = readCustomValue({ sent, held, isMerge, forced: settings?.type });
+  const next = readCustomValue(sent, held, isMerge, settings?.type);
   if (next instanceof Rejection) {
     leaveOut(workspace, field, next);
     return;
@@ -204,5 +205,5 @@ function count(
 ): void {
   counts.written += 1;
   if (next === undefined) counts.unset += 1;
-  if (isSameValue(held, next)) counts.unchanged += 1;
+  if (held === next || (held !== undefined && isSameValue(held, next))) counts.unchanged += 1;
 }

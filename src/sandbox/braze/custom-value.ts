@@ -35,17 +35,13 @@ export const FORCED_TYPES = [
 
 export type ForcedType = (typeof FORCED_TYPES)[number];
 
-/** What is sent, and what it meets. */
-export interface Write {
-  readonly sent: unknown;
-  readonly held: AttributeValue | undefined;
-  readonly isMerge: boolean;
-  readonly forced: ForcedType | undefined;
-}
-
-/** The value held next. */
-export function readCustomValue(write: Write): AttributeValue | Rejection {
-  const { sent, forced } = write;
+/** The value held next, from what is sent and what is held. */
+export function readCustomValue(
+  sent: unknown,
+  held: AttributeValue | undefined,
+  isMerge: boolean,
+  forced: ForcedType | undefined,
+): AttributeValue | Rejection {
   if (forced !== undefined && !isObject(sent)) return convert(sent, forced);
   switch (typeof sent) {
     case 'string':
@@ -54,13 +50,18 @@ export function readCustomValue(write: Write): AttributeValue | Rejection {
     case 'boolean':
       return sent;
     default:
-      return readComposite(write);
+      return Array.isArray(sent)
+        ? readArray(sent)
+        : readComposite(sent as SentObject, held, isMerge, forced);
   }
 }
+
+type SentObject = Readonly<Record<string, unknown>>;
 
 const TOO_LONG = new Rejection('STRING_TOO_LONG');
 const UNFIT = new Rejection('TYPE_UNFIT');
 const OPERATOR_UNFIT = new Rejection('OPERATOR_UNFIT');
+const NESTED_TOO_LARGE = new Rejection('NESTED_TOO_LARGE');
 const NOT_INTEGER = new Rejection('INC_NOT_INTEGER');
 
 function readText(text: string): AttributeValue | Rejection {
@@ -69,27 +70,29 @@ function readText(text: string): AttributeValue | Rejection {
   return isTooLong(text) ? TOO_LONG : text;
 }
 
-function readComposite(write: Write): AttributeValue | Rejection {
-  const { sent, held, forced } = write;
-  if (Array.isArray(sent)) return readArray(sent);
-  const object = sent as Readonly<Record<string, unknown>>;
-  const next = readOperator(write, object) ?? readObject(write, object);
-  if (next instanceof Rejection || forced === undefined || next === held) return next;
+function readComposite(
+  sent: SentObject,
+  held: AttributeValue | undefined,
+  isMerge: boolean,
+  forced: ForcedType | undefined,
+): AttributeValue | Rejection {
+  const next = readOperator(sent, held, isMerge) ?? readObject(sent, held, isMerge);
+  if (next instanceof Rejection || forced === undefined) return next;
   return typeOf(next) === forced ? next : UNFIT;
 }
 
 /** The result of an operator, or undefined if the object is none. */
 function readOperator(
-  { held, isMerge }: Write,
-  object: Readonly<Record<string, unknown>>,
+  sent: SentObject,
+  held: AttributeValue | undefined,
+  isMerge: boolean,
 ): AttributeValue | Rejection | undefined {
-  const keys = Object.keys(object);
+  const keys = Object.keys(sent);
   if (keys.length === 0) return undefined;
-  if (keys.length === 1 && typeof object.inc === 'number') return increment(held, object.inc);
-  if (keys.every((key) => (key === 'add' || key === 'remove') && Array.isArray(object[key])))
-    return applyArrayOperator(held, object);
-  if (keys.some((key) => key.startsWith('$')))
-    return applyObjectArrayOperator(held, object, isMerge);
+  if (keys.length === 1 && typeof sent.inc === 'number') return increment(held, sent.inc);
+  if (keys.every((key) => (key === 'add' || key === 'remove') && Array.isArray(sent[key])))
+    return applyArrayOperator(held, sent);
+  if (keys.some((key) => key.startsWith('$'))) return applyObjectArrayOperator(held, sent, isMerge);
   return undefined;
 }
 
@@ -102,16 +105,15 @@ function increment(held: AttributeValue | undefined, by: number): number | Rejec
 }
 
 function readObject(
-  { held, isMerge }: Write,
-  object: Readonly<Record<string, unknown>>,
+  sent: SentObject,
+  held: AttributeValue | undefined,
+  isMerge: boolean,
 ): AttributeValue | Rejection {
-  const read = readNested(object);
+  const read = readNested(sent);
   if (read instanceof Rejection) return read;
-  const next =
-    isMerge && isNested(held) && isNested(read)
-      ? (mergeObjects(held, read) as AttributeValue)
-      : read;
-  return measure(next) > MAX_OBJECT_BYTES ? new Rejection('NESTED_TOO_LARGE') : next;
+  const isMerged = isMerge && isNested(held) && isNested(read);
+  const next = isMerged ? mergeObjects(held, read) : read;
+  return measure(next) > MAX_OBJECT_BYTES ? NESTED_TOO_LARGE : next;
 }
 
 /** facts 3.3: `1/true/t`, `0/false/f` -> boolean; numeric -> number; what does not fit is dropped. */

@@ -66,9 +66,28 @@ export class StageWatch {
       const again = () => {
         if (!this.#isClosed) this.#wait(everyMs);
       };
-      // What cannot be listed now may be there later; the log of ingestions has what was read.
-      this.ingest().then(again, again);
+      // What cannot be read now may be readable later; the log says so, once.
+      this.ingest()
+        .catch((error: unknown) => this.#noteFailure(error))
+        .then(again, again);
     }, everyMs);
+  }
+
+  #noteFailure(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    const { ingestions, settings } = this.#workspace;
+    if (ingestions.at(-1)?.reason === reason) return;
+    ingestions.push({
+      file: '',
+      kind: 'attributes',
+      status: 'Error',
+      sizeBytes: 0,
+      rows: 0,
+      failedRows: 0,
+      reason,
+      failures: [],
+      at: new Date(settings.clock()).toISOString(),
+    });
   }
 
   async #ingestAll(): Promise<readonly Ingestion[]> {

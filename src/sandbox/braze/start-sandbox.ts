@@ -105,7 +105,7 @@ async function listen(server: ServerType, port: number): Promise<number> {
         new CurrentsError({
           code: 'USAGE',
           message: `cannot listen on port ${port} of 127.0.0.1: ${cause.code} (a port that is free)`,
-          hint: 'currents sandbox --port 0 takes any that is free',
+          hint: 'currents sandbox --port 0',
           cause,
         }),
       );

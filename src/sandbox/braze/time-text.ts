@@ -10,8 +10,10 @@
 const MAX_YEAR = 3000;
 
 const ZONE = '(Z|UTC|GMT|[+-]\\d{2}(?::?\\d{2})?)?';
+const DATE = '\\d{4}-\\d{2}-\\d{2}';
+/** Up to the seconds every part has its place; the fraction and the zone come after. */
 const YEAR_FIRST = new RegExp(
-  `^(\\d{4})-(\\d{2})-(\\d{2})(?:[T ](\\d{2}):(\\d{2})(?::(\\d{2})(?:[.,:](\\d{1,9}))?)? ?${ZONE})?$`,
+  `^${DATE}(?:[T ]\\d{2}:\\d{2}(?::\\d{2}(?:[.,:]\\d{1,9})?)? ?${ZONE})?$`,
 );
 /** `MM/dd/yyyy`, and what looks like it. */
 const MONTH_FIRST = /^(\d{1,2})([-/])(\d{1,2})\2(\d{4})$/;
@@ -20,6 +22,9 @@ const WEEKDAY_FIRST = new RegExp(
   `^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (\\d{2}) (\\d{2}) (\\d{2}):(\\d{2}):(\\d{2})\\.${ZONE} (\\d{4})$`,
 );
 
+const REST = new RegExp(`^(?:[.,:](\\d{1,9}))? ?${ZONE}$`);
+
+const COLON = 0x3a;
 const DIGIT_0 = 0x30;
 const DIGIT_9 = 0x39;
 const SHORTEST = '1/1/2021'.length;
@@ -34,46 +39,67 @@ export function parseTime(text: string): number | undefined {
   return parseWeekdayFirst(text);
 }
 
+/** Read by position: a million people with two times each are otherwise twenty million little strings. */
 function parseYearFirst(text: string): number | undefined {
-  const match = YEAR_FIRST.exec(text);
-  if (match === null) return undefined;
-  const [, year, month, day, hour = 0, minute = 0, second = 0, fraction = '', zone] = match;
-  const date = toInstant(Number(year), Number(month), Number(day), [+hour, +minute, +second]);
-  if (date === undefined) return undefined;
-  return date + Math.floor(Number(`0.${fraction}0`) * 1000) - zoneOffset(zone);
+  if (!YEAR_FIRST.test(text)) return undefined;
+  const day = toInstant(readDigits(text, 0, 4), readDigits(text, 5, 2), readDigits(text, 8, 2));
+  if (day === undefined || text.length <= 10) return day;
+  const hasSeconds = text.charCodeAt(16) === COLON;
+  const second = hasSeconds ? readDigits(text, 17, 2) : 0;
+  const timeOfDay = toTimeOfDay(readDigits(text, 11, 2), readDigits(text, 14, 2), second);
+  if (timeOfDay === undefined) return undefined;
+  const rest = text.slice(hasSeconds ? 19 : 16);
+  return rest === '' || rest === 'Z' ? day + timeOfDay : day + timeOfDay + readRest(rest);
+}
+
+/** Milliseconds of `.123+02:00`: the fraction less the zone. */
+function readRest(rest: string): number {
+  if (/^.\d{3}Z$/.test(rest)) return readDigits(rest, 1, 3);
+  const [, fraction = '', zone] = REST.exec(rest) ?? [];
+  return Math.floor(Number(`0.${fraction}0`) * 1000) - zoneOffset(zone);
+}
+
+function readDigits(text: string, start: number, count: number): number {
+  let number = 0;
+  for (let at = start; at < start + count; at++)
+    number = number * 10 + text.charCodeAt(at) - DIGIT_0;
+  return number;
 }
 
 function parseMonthFirst(text: string): number | undefined {
   const match = MONTH_FIRST.exec(text);
   if (match === null) return undefined;
   const [, month, , day, year] = match;
-  return toInstant(Number(year), Number(month), Number(day), [0, 0, 0]);
+  return toInstant(Number(year), Number(month), Number(day));
 }
 
 function parseWeekdayFirst(text: string): number | undefined {
   const match = WEEKDAY_FIRST.exec(text);
   if (match === null) return undefined;
-  const [month, day, hour, minute, second] = match.slice(1, 6).map(Number) as FiveNumbers;
-  const [, , , , , , zone, year] = match;
-  const date = toInstant(Number(year), month, day, [hour, minute, second]);
-  return date === undefined ? undefined : date - zoneOffset(zone);
+  const [, month, day, hour, minute, second, zone, year] = match;
+  const date = toInstant(Number(year), Number(month), Number(day));
+  const timeOfDay = toTimeOfDay(Number(hour), Number(minute), Number(second));
+  if (date === undefined || timeOfDay === undefined) return undefined;
+  return date + timeOfDay - zoneOffset(zone);
 }
 
-type FiveNumbers = [number, number, number, number, number];
+const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+const DAY_MS = 86_400_000;
 
-/** A date that the calendar has; `Date.UTC` alone would make 30 February the 2nd of March. */
-function toInstant(
-  year: number,
-  month: number,
-  day: number,
-  [hour, minute, second]: readonly [number, number, number],
-): number | undefined {
-  if (year > MAX_YEAR || month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59)
-    return undefined;
-  const date = new Date(Date.UTC(2000, 0, 1, hour, minute, second));
-  // Years below 100 would be taken for 19xx by Date.UTC.
-  date.setUTCFullYear(year, month - 1, day);
-  return date.getUTCDate() === day ? date.getTime() : undefined;
+/** A day that the calendar has; `Date.UTC` alone would make 30 February the 2nd of March. */
+function toInstant(year: number, month: number, day: number): number | undefined {
+  const isLeap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
+  const last = month === 2 && isLeap ? 29 : (DAYS[month - 1] ?? 0);
+  if (year > MAX_YEAR || day < 1 || day > last) return undefined;
+  // Years below 100 would be taken for 19xx by Date.UTC; four centuries have the same number of days.
+  return Date.UTC(year + 400, month - 1, day) - FOUR_CENTURIES_MS;
+}
+
+const FOUR_CENTURIES_MS = 146_097 * DAY_MS;
+
+function toTimeOfDay(hour: number, minute: number, second: number): number | undefined {
+  if (hour > 23 || minute > 59 || second > 59) return undefined;
+  return ((hour * 60 + minute) * 60 + second) * 1000;
 }
 
 function zoneOffset(zone: string | undefined): number {

@@ -101,6 +101,18 @@ describe('a watched folder', () => {
     await vi.waitFor(() => expect(braze.custom()).toEqual({ n: 1 }));
   });
 
+  it('that cannot be read says so in the log, once', async () => {
+    const store = openStore(folder);
+    const braze = await openBraze({ stages: [{ store, takesExisting: true }], stageEveryMs: 5 });
+    store.list = () => {
+      throw new Error('no rights');
+    };
+    const failures = () => braze.sandbox.ingestions().map(({ status, reason }) => [status, reason]);
+    await vi.waitFor(() => expect(failures()).toEqual([['Error', 'no rights']]));
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(failures()).toHaveLength(1);
+  });
+
   it('that has files already keeps them to itself, unless they are asked for', async () => {
     writeFileSync(path.join(folder, 'old.json'), LINE);
     const braze = await openBraze({ stages: [stage()], stageEveryMs: 0 });

@@ -1,4 +1,5 @@
 /** How values are set, unset and changed by operators, and what that costs in data points. */
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseTime } from '../../../../src/sandbox/braze/time-text.ts';
 import { openBraze } from '../../../support/braze-client.ts';
@@ -118,6 +119,20 @@ it('values that changed nothing are counted by attribute', async () => {
 });
 
 describe('texts that Braze takes for a time', () => {
+  it('every instant of the years 0 to 3000 reads as what it was written from', () => {
+    const [min, max] = [new Date('0000-01-01T00:00:00Z'), new Date('3000-12-31T23:59:59.999Z')];
+    fc.assert(
+      fc.property(fc.date({ min, max, noInvalidDate: true }), (date) => {
+        const iso = date.toISOString();
+        expect(parseTime(iso)).toBe(date.getTime());
+        expect(parseTime(iso.slice(0, 10))).toBe(Date.parse(`${iso.slice(0, 10)}T00:00:00Z`));
+        expect(parseTime(iso.slice(0, 19).replace('T', ' '))).toBe(
+          Math.floor(date.getTime() / 1000) * 1000,
+        );
+      }),
+    );
+  });
+
   it.each([
     ['2020-05-28', '2020-05-28T00:00:00.000Z'],
     ['2020-05-28T12:34', '2020-05-28T12:34:00.000Z'],
@@ -125,6 +140,7 @@ describe('texts that Braze takes for a time', () => {
     ['2020-05-28 12:34:56', '2020-05-28T12:34:56.000Z'],
     ['2020-05-28T12:34:56:789Z', '2020-05-28T12:34:56.789Z'],
     ['2020-05-28T12:34:56.7Z', '2020-05-28T12:34:56.700Z'],
+    ['2020-05-28T12:34:56.78 Z', '2020-05-28T12:34:56.780Z'],
     ['2020-05-28T12:34:56.123456789+02:00', '2020-05-28T10:34:56.123Z'],
     ['2020-05-28T12:34:56-0330', '2020-05-28T16:04:56.000Z'],
     ['05/28/2020', '2020-05-28T00:00:00.000Z'],
