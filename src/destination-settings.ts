@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 import { entryField, namedEntries } from './named-settings.ts';
-import { parseSize, SIZE_PATTERN } from './quantity.ts';
+import { DURATION_PATTERN, parseDuration, parseSize, SIZE_PATTERN } from './quantity.ts';
 import { INSTANCE_EXPECTED, isInstance } from './sync/instances.ts';
 
 /** Where a secret is; readSecret in config.ts gets it. */
@@ -25,6 +25,8 @@ export interface FilesDestinationConfig extends DestinationNames {
   readonly url: string;
   readonly format: 'json' | 'csv' | 'parquet';
   readonly fileBytes: number;
+  /** undefined: as the kind of URL suggests. */
+  readonly settleMs: number | undefined;
   readonly region: string | undefined;
   readonly endpoint: string | undefined;
   readonly pathStyle: boolean;
@@ -78,6 +80,19 @@ const files = z.strictObject({
     {
       description: 'Files: about how large each may become, `100MB` unless said otherwise.',
       expected: 'a size such as 100MB, not more than 512MB',
+    },
+  ),
+  settle: entryField(
+    z
+      .string()
+      .regex(DURATION_PATTERN)
+      .transform((written) => parseDuration(written) ?? Number.NaN)
+      .refine((ms) => ms >= 0 && ms <= 86_400_000)
+      .optional(),
+    {
+      description:
+        'Files: how long Braze may take to read a file. An attribute of a person that was staged less than that ago waits for a later run. `10m` in a bucket and `0s` in a folder unless said otherwise.',
+      expected: 'a duration such as 10m, not more than 24h',
     },
   ),
   region: entryField(z.string().min(1).optional(), {
@@ -162,9 +177,9 @@ export function toDestinationConfigs(
         const resolved = 'file' in apiKey ? { file: resolve(apiKey.file) } : apiKey;
         return [name, { ...entry, allow, rename, apiKey: resolved }];
       }
-      const { region, endpoint } = entry;
+      const { region, endpoint, settle: settleMs, ...others } = entry;
       const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(entry.url) ? entry.url : resolve(entry.url);
-      return [name, { ...entry, allow, rename, region, endpoint, url }];
+      return [name, { ...others, allow, rename, settleMs, region, endpoint, url }];
     }),
   );
 }

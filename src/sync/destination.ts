@@ -91,6 +91,8 @@ export interface RestDestination {
 
 export interface FilesDestination {
   readonly kind: 'files';
+  /** How long Braze may take to read a file: no attribute of a person is staged twice within it. */
+  readonly settleMs: number;
   /**
    * Stages all items of the run that are `in_flight` in sync.outbox, the manifest last. Resolves when
    * everything is visible; after an error the runner asks `isStaged`.

@@ -12,12 +12,13 @@ import { openFilesDestination } from './stage-files.ts';
  */
 export function openDestination(config: DestinationConfig, name: string): Destination {
   if (config.kind === 'files') {
-    const { url, format, fileBytes, region, endpoint, pathStyle } = config;
+    const { url, format, fileBytes, settleMs, region, endpoint, pathStyle } = config;
     return openFilesDestination({
       url,
       format,
       fileBytes,
       pathStyle,
+      ...(settleMs === undefined ? {} : { settleMs }),
       ...(region === undefined ? {} : { region }),
       ...(endpoint === undefined ? {} : { endpoint }),
     });

@@ -73,11 +73,11 @@ export async function* readPortions(
   }
 }
 
-/** Commits that these are about to be sent; undefined means all of the run that are planned. */
+/** Commits that these are about to be sent. */
 export async function markInFlight(
   database: Database,
   runId: number,
-  itemIds?: readonly number[],
+  itemIds: readonly number[],
 ): Promise<void> {
   await database.run(
     `update sync.outbox set status = 'in_flight', attempts = attempts + 1
@@ -230,8 +230,7 @@ function formatScope({ sync, destination }: OutboxScope): string {
 }
 
 /** Numbers of a portion lie close together: the bounds let DuckDB skip the rest. */
-function formatItems(itemIds: readonly number[] | undefined): string {
-  if (itemIds === undefined) return 'true';
+function formatItems(itemIds: readonly number[]): string {
   if (itemIds.length === 0) return 'false';
   let least = Number.POSITIVE_INFINITY;
   let most = Number.NEGATIVE_INFINITY;

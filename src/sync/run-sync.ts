@@ -26,6 +26,7 @@ import {
 } from './outbox.ts';
 import { type PlannedRun, planSync } from './plan-sync.ts';
 import { listRejections, type Rejection } from './rejections.ts';
+import { markSettled } from './settle-time.ts';
 import { defineSync, type SyncDefinition } from './sync-definition.ts';
 import { previewRun, type SyncPreview } from './sync-preview.ts';
 import {
@@ -221,7 +222,8 @@ async function deliver(
   now: () => Date,
 ): Promise<DeliveryReceipt> {
   if (destination.kind === 'files') {
-    await markInFlight(database, run.runId);
+    const settledBefore = new Date(now().getTime() - destination.settleMs);
+    if ((await markSettled(database, run, settledBefore)) === 0) return { requests: 0, bytes: 0 };
     const delivered = await destination.stage(database, run);
     await acceptAll(database, scope, run.runId, now());
     return delivered;

@@ -29,16 +29,30 @@ export interface FilesSettings extends S3Settings {
   readonly format: StageFormat;
   /** About how large a file becomes. Default 100 MB, which Braze reads faster than larger ones. */
   readonly fileBytes?: number;
+  /** Default ten minutes in a bucket, none in a folder: what reads a folder is the user's own. */
+  readonly settleMs?: number;
+  /** When a file was staged; tests have their own clock. */
+  readonly now?: () => Date;
 }
 
 const DEFAULT_FILE_BYTES = 100e6;
+
+/** Our choice: Braze states none, and advises not to stage the same attribute twice close together. */
+const DEFAULT_SETTLE_MS = 10 * 60_000;
 
 /** Braze reads no file above 512 MB; "file storage integrations", 2026-09. One row of at most 1 MB may come on top. */
 const MOST_FILE_BYTES = 500e6;
 
 /** Opens nothing; the first call does. */
 export function openFilesDestination(settings: FilesSettings): FilesDestination {
-  const { url, format, fileBytes = DEFAULT_FILE_BYTES, ...s3 } = settings;
+  const {
+    url,
+    format,
+    fileBytes = DEFAULT_FILE_BYTES,
+    now = () => new Date(),
+    ...others
+  } = settings;
+  const { settleMs = url.startsWith('s3://') ? DEFAULT_SETTLE_MS : 0, ...s3 } = others;
   const withStore = async <Result>(
     work: (store: ObjectStore) => Promise<Result>,
   ): Promise<Result> => {
@@ -51,9 +65,10 @@ export function openFilesDestination(settings: FilesSettings): FilesDestination 
   };
   return {
     kind: 'files',
+    settleMs,
     stage: (database, run) =>
       withStore(async (store) => {
-        const staging = { database, run, store, format };
+        const staging = { database, run, store, format, now };
         await planFiles(staging, Math.min(fileBytes, MOST_FILE_BYTES));
         return stageRun(staging);
       }),
@@ -66,6 +81,7 @@ interface Staging {
   readonly run: DeliveryRun;
   readonly store: ObjectStore;
   readonly format: StageFormat;
+  readonly now: () => Date;
 }
 
 interface FileRow extends ItemRange, StagedFile {
@@ -120,7 +136,7 @@ async function stageRun(staging: Staging): Promise<DeliveryReceipt> {
 }
 
 async function stageFile(staging: Staging, file: FileRow, folder: string): Promise<void> {
-  const { database, run, store, format } = staging;
+  const { database, run, store, format, now } = staging;
   const startedAtMs = performance.now();
   // Whoever was uploading it may have come to the end, and died before writing that down.
   const isDone = file.status === 'uploading' && (await isThere(store, file.key, run.signal));
@@ -136,7 +152,7 @@ async function stageFile(staging: Staging, file: FileRow, folder: string): Promi
     await store.putFile(file.key, digest, run.signal);
     await rm(local);
   }
-  await noteFile(file, database, { status: 'staged' });
+  await noteFile(file, database, { status: 'staged', stagedAt: now() });
   run.logger.info(
     {
       sync: run.sync,
@@ -154,20 +170,15 @@ async function noteFile(
   database: Database,
   found:
     | { readonly status: 'uploading'; readonly bytes: number; readonly sha256: string }
-    | { readonly status: 'staged' },
+    | { readonly status: 'staged'; readonly stagedAt: Date },
 ): Promise<void> {
-  if (found.status === 'staged') {
-    await database.run(
-      `update sync.files set status = 'staged', staged_at = epoch_ms($3::bigint)
-       where run_id = $1 and key = $2`,
-      [runId, key, Date.now()],
-    );
-    return;
-  }
+  const [change, values] =
+    found.status === 'staged'
+      ? ['staged_at = epoch_ms($4::bigint)', [found.stagedAt.getTime()]]
+      : ['bytes = $4, sha256 = $5', [found.bytes, found.sha256]];
   await database.run(
-    `update sync.files set status = 'uploading', bytes = $3, sha256 = $4
-     where run_id = $1 and key = $2`,
-    [runId, key, found.bytes, found.sha256],
+    `update sync.files set status = $1, ${change} where run_id = $2 and key = $3`,
+    [found.status, runId, key, ...values],
   );
 }
 

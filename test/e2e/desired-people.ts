@@ -6,7 +6,7 @@
  * null among them; some change, most stay.
  */
 
-export interface Person {
+interface Person {
   readonly flag: boolean | null;
   readonly level: number | null;
   readonly score: number | null;
