@@ -33,6 +33,7 @@ export interface Config {
   readonly database: string;
   readonly schemaChanges: 'evolve' | 'freeze' | 'rescue';
   readonly privacy: PrivacyConfig;
+  readonly profiles: { readonly refresh: 'after ingest' | 'manual' };
   readonly publish: { readonly path: string | undefined; readonly everyMs: number };
   readonly watch: { readonly everyMs: number };
   readonly limits: { readonly maxBlockBytes: number; readonly maxUncompressedBytes: number };

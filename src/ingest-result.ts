@@ -6,6 +6,7 @@
 import type { CycleProblem, EventTypeCounts, LoadTotals } from './load-totals.ts';
 import type { Erasure } from './profiles/erase-people.ts';
 import type { AudienceRefresh } from './profiles/refresh-audiences.ts';
+import type { RefreshResult } from './profiles/refresh-profiles.ts';
 import type { SchemaChange } from './warehouse/event-tables.ts';
 import type { RulesChange } from './warehouse/privacy-record.ts';
 
@@ -60,6 +61,8 @@ export interface IngestResult {
   readonly privacyChange: RulesChange | null;
   /** Each audience of the settings, with who entered and left or why it could not be refreshed. */
   readonly audiences: readonly AudienceRefresh[];
+  /** Null when profiles were left alone: in a dry run, after an interruption, or by the setting. */
+  readonly profiles: RefreshResult | null;
   /** The first failures of each kind, for people; all of them are in the ledger. */
   readonly problems: readonly CycleProblem[];
 }
@@ -76,6 +79,7 @@ export interface CycleFacts {
   readonly totals: LoadTotals;
   readonly privacyChange?: RulesChange | undefined;
   readonly audiences?: readonly AudienceRefresh[];
+  readonly profiles?: RefreshResult | undefined;
   readonly erasures?: readonly Erasure[];
 }
 
@@ -115,6 +119,7 @@ export function buildResult(facts: CycleFacts): IngestResult {
     },
     privacyChange: facts.privacyChange ?? null,
     audiences: facts.audiences ?? [],
+    profiles: facts.profiles ?? null,
     problems: totals.problems,
   };
 }

@@ -32,6 +32,7 @@ import { type Logger, silentLogger } from './logger.ts';
 import { type OpenedDoor, openPrivacyDoor } from './open-privacy-door.ts';
 import type { Erasure } from './profiles/erase-people.ts';
 import { type AudienceRefresh, refreshAudiences } from './profiles/refresh-audiences.ts';
+import { type RefreshResult, refreshProfiles } from './profiles/refresh-profiles.ts';
 import { refreshViews } from './profiles/refresh-views.ts';
 import { Database } from './warehouse/database.ts';
 import { BatchLoader } from './warehouse/load-batch.ts';
@@ -182,6 +183,7 @@ async function recordAndLoad(
   const listing = { discovered: 0, unchanged: 0 };
   const totals = new LoadTotals();
   let privacyChange: RulesChange | undefined;
+  let profiles: RefreshResult | undefined;
   let audiences: readonly AudienceRefresh[] = [];
   let erasures: readonly Erasure[] = [];
   let stopped = false;
@@ -197,6 +199,8 @@ async function recordAndLoad(
     await loadAll(cycle, database, runId, totals, opened);
     erasures = await eraseRequested(config, database, { now: now(), logger });
     await refreshViews(database);
+    if (config.profiles.refresh === 'after ingest' && !hooks.signal?.aborted)
+      profiles = await refreshProfiles(database, { asOf: now(), signal: hooks.signal, now });
     // Last: they read the profiles.
     if (!hooks.signal?.aborted) audiences = await loadAudiences(cycle, database);
   } catch (error) {
@@ -221,6 +225,7 @@ async function recordAndLoad(
     interrupted,
     privacyChange,
     erasures,
+    profiles,
     audiences,
   };
   const result = finish(cycle, facts);

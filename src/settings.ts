@@ -245,6 +245,15 @@ const sections = z.strictObject({
       }),
     })
     .prefault({}),
+  profiles: z
+    .strictObject({
+      refresh: choice(['after ingest', 'manual'], 'after ingest', {
+        flag: '--profiles-refresh',
+        description:
+          'When the customer-360 is brought up to date: after each load, or only by currents profiles refresh.',
+      }),
+    })
+    .prefault({}),
   publish: z
     .strictObject({
       path: text({

@@ -1,5 +1,6 @@
 /** What a cycle did → text for people, and the exit code that a scheduler acts on. */
 import type { IngestResult } from '../ingest-result.ts';
+import type { RefreshResult } from '../profiles/refresh-profiles.ts';
 import { formatSize } from '../quantity.ts';
 import { EXIT_CODES, type ExitCode } from './exit-codes.ts';
 import { formatCount, formatTable, showControls } from './output.ts';
@@ -16,6 +17,7 @@ export function formatCycle(result: IngestResult, isDryRun = false): string {
     formatErasures(result),
     formatChanges(result),
     formatPrivacyChange(result),
+    formatProfiles(result),
     formatAudiences(result),
     formatProblems(result),
     formatNext(result),
@@ -109,6 +111,19 @@ function formatPrivacyChange({ privacyChange }: IngestResult): string {
     `The rules of privacy changed. ${formatCount(privacyChange.objectsBefore, 'object')} that were loaded before stay as they are;`,
     'a new database, filled from the bucket, has everything under the new rules: docs/privacy.md',
   ].join('\n');
+}
+
+function formatProfiles({ profiles }: IngestResult): string {
+  if (profiles === null || (profiles.refreshed === 0 && profiles.rebuilt === null)) return '';
+  return describeRefresh(profiles);
+}
+
+/** One line about a refresh of profiles. */
+export function describeRefresh(profiles: RefreshResult): string {
+  const { rebuilt, refreshed, people, seconds } = profiles;
+  const what = `${formatCount(refreshed, 'profile')} of ${people.toLocaleString('en-US')}`;
+  const why = rebuilt === null ? '' : `; built from nothing: ${rebuilt}`;
+  return `Refreshed ${what} in ${seconds.toFixed(1)} s${why}`;
 }
 
 /** Audiences that changed or failed; the others are in `audiences list`. */

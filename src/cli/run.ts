@@ -17,6 +17,7 @@ import { addGenerateCommand } from './commands/generate.ts';
 import { addIngestCommand } from './commands/ingest.ts';
 import { addInitCommand } from './commands/init.ts';
 import { addObjectsCommand } from './commands/objects.ts';
+import { addProfilesCommand } from './commands/profiles.ts';
 import { addPublishCommand } from './commands/publish.ts';
 import { addQuarantineCommand } from './commands/quarantine.ts';
 import { addQueryCommand } from './commands/query.ts';
@@ -74,6 +75,7 @@ export function buildProgram(session: Session): Command {
   addPublishCommand(program, session);
   addForgetCommand(program, session);
   addSchemasCommand(program, session);
+  addProfilesCommand(program, session);
   addAudiencesCommand(program, session);
   addSyncCommand(program, session);
   addDbtCommand(program, session);

@@ -9,13 +9,20 @@
 import type { Database } from '../warehouse/database.ts';
 import type { EventObjects } from './extract-events.ts';
 
-/** Events that are added in one transaction when there are many; a larger object goes alone. */
-const PORTION_ROWS = 4_000_000;
+/** A larger object goes alone. */
+const PORTION_EVENTS = 4_000_000;
 
 export interface Portion {
   readonly objects: readonly EventObjects[];
   readonly objectCount: number;
   readonly eventCount: number;
+}
+
+interface PortionOptions {
+  /** Also objects that are in the state; for an extraction that starts from nothing. */
+  readonly everything?: boolean;
+  /** How many events a portion has at most. */
+  readonly portionEvents?: number | undefined;
 }
 
 /** A loaded object and an applied row are the same load. */
@@ -35,12 +42,10 @@ export async function countWithdrawn(database: Database): Promise<number> {
 /**
  * Loaded objects that are not in the state, cut into portions. Objects of one portion lie side by side in
  * the event tables, since both follow the order of loading.
- *
- * @param everything also those that are in the state; for an extraction that starts from nothing
  */
 export async function listPortions(
   database: Database,
-  { everything = false }: { readonly everything?: boolean } = {},
+  { everything = false, portionEvents = PORTION_EVENTS }: PortionOptions = {},
 ): Promise<readonly Portion[]> {
   const rows = await database.rows<{ object_id: number; event_type: string; row_count: number }>(
     `select o.object_id::double as object_id, o.event_type, o.row_count::double as row_count
@@ -61,7 +66,7 @@ export async function listPortions(
     eventCount = 0;
   }
   for (const { object_id, event_type, row_count } of rows) {
-    if (eventCount + row_count > PORTION_ROWS) cut();
+    if (eventCount + row_count > portionEvents) cut();
     const ofType = ids.get(event_type);
     if (ofType) ofType.push(object_id);
     else ids.set(event_type, [object_id]);

@@ -33,6 +33,8 @@ export interface RefreshOptions {
   /** After it fires, a refresh is rolled back and a rebuild stops behind the portion in hand. */
   readonly signal?: AbortSignal | undefined;
   readonly now?: () => Date;
+  /** Events that are added in one transaction when everything is built again. */
+  readonly portionEvents?: number;
 }
 
 /** Why everything was built again. */
@@ -111,7 +113,7 @@ async function addNews(
   now: () => Date,
 ): Promise<Outcome> {
   const asOf = formatInstant(options.asOf);
-  const portions = await listPortions(database);
+  const portions = await listPortions(database, { portionEvents: options.portionEvents });
   return database.withTransaction(async () => {
     await database.run('create or replace temp table touched_users (user_no integer)');
     for (const portion of portions) {
@@ -151,7 +153,7 @@ async function rebuild(
       );
     });
   }
-  const portions = await listPortions(database);
+  const portions = await listPortions(database, { portionEvents: options.portionEvents });
   for (const portion of portions) {
     await database.withTransaction(async () => addPortion(database, portion, asOf, options));
   }

@@ -18,7 +18,14 @@ interface IngestOptions {
 }
 
 /** Settings that a cycle obeys; `watch` and `quarantine retry` take them too. */
-export const CYCLE_SETTINGS = ['source', 'schemaChanges', 'privacy', 'limits', 'load'] as const;
+export const CYCLE_SETTINGS = [
+  'source',
+  'schemaChanges',
+  'privacy',
+  'profiles',
+  'limits',
+  'load',
+] as const;
 
 export function addIngestCommand(program: Command, session: Session): void {
   const command = describeCommand(

@@ -28,6 +28,7 @@ function cycle(objects: Partial<IngestResult['objects']>, rest: Partial<IngestRe
     erasures: { people: 0, events: 0, rewritten: false, stagedFiles: 0, published: false },
     privacyChange: null,
     audiences: [],
+    profiles: null,
     problems: [],
     ...rest,
   });
