@@ -24,7 +24,7 @@ export interface UpdateOptions {
 }
 
 /** Ids that somebody should look at: c360.identity_findings has them. */
-export interface FindingCount {
+interface FindingCount {
   readonly finding: string;
   readonly idType: string;
   readonly count: number;

@@ -66,7 +66,7 @@ export function formatObjectFilter(objectIds: readonly number[]): string {
 }
 
 /** A text without value: empty, or redacted by a field transformation in Braze's dashboard. */
-export function nullIfMissing(text: string): string {
+function nullIfMissing(text: string): string {
   return `nullif(nullif(${text}, ''), '[REDACTED]')`;
 }
 

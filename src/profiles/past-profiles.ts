@@ -16,7 +16,7 @@ import { formatInstant } from './instant.ts';
 import { createProfilesTable, dropProfilesTable, rowsTableOf } from './profiles-table.ts';
 import { STATE_TABLES } from './state-tables.ts';
 
-export interface PastOptions {
+interface PastOptions {
   readonly asOf: Date;
   /** Only the events of these users; all of them when undefined. */
   readonly userIds?: readonly string[];

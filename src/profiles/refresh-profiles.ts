@@ -38,7 +38,7 @@ export interface RefreshOptions {
 }
 
 /** Why everything was built again. */
-export type RebuildReason =
+type RebuildReason =
   | 'asked for'
   | 'first refresh'
   | 'went on after an interruption'

@@ -63,6 +63,8 @@ export class TestBucket {
         'source.url': this.folder,
         database: this.databasePath,
         'load.threads': '1',
+        // It makes a table of hundreds of columns, which takes longer than a cycle of a few events.
+        'profiles.refresh': 'manual',
         ...flags,
       },
       env: {},

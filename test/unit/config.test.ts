@@ -58,6 +58,7 @@ describe('values', () => {
         keyFile: path.join(cwd, 'currents.duckdb.key'),
         givenKey: expect.any(Function),
       },
+      profiles: { refresh: 'after ingest' },
       publish: { path: undefined, everyMs: 3_600_000 },
       watch: { everyMs: 60_000 },
       limits: { maxBlockBytes: 64_000_000, maxUncompressedBytes: 512_000_000 },

@@ -50,6 +50,16 @@ describe('a cycle', () => {
     ]);
   });
 
+  it('refreshes profiles after it has loaded, unless the setting says otherwise', async () => {
+    const bucket = new TestBucket();
+    const schema = aSchema({ user_id: 'string' });
+    await bucket.put(aKey(1), schema, [anEvent(1, { user_id: 'a' })]);
+    expect((await bucket.cycle()).profiles).toBeNull();
+    const { profiles } = await bucket.cycle({}, { 'profiles.refresh': 'after ingest' });
+    expect(profiles).toMatchObject({ rebuilt: 'first refresh', events: 1, people: 1 });
+    expect(await bucket.rows('select person_id from c360.profiles')).toEqual([{ person_id: 'a' }]);
+  });
+
   it('over an empty bucket makes a database without tables', async () => {
     const bucket = new TestBucket();
     expect((await bucket.cycle()).objects).toEqual({ ...NOTHING, unchanged: 0, pending: 0 });
