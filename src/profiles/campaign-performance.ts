@@ -3,8 +3,9 @@
  *
  * The unit is a message: one send to one person. What follows it – delivery, opens, clicks, complaints –
  * carries no number of the send, so it belongs to the last send of the same campaign or Canvas step to that
- * person in that channel – of the same dispatch, where both say which – and counts on the day of that send. That is why counts add up in every row:
- * delivered ≤ sent and unique_opens ≤ delivered, also around midnight and for opens a week later. What has no send in the tables (it was sent before the export began, or Braze
+ * person in that channel – of the same dispatch, where both say which – and counts on the day of that send.
+ * That is why counts add up in every row: delivered ≤ sent and unique_opens ≤ delivered, also around midnight
+ * and for opens a week later. What has no send in the tables (it was sent before the export began, or Braze
  * booked it on another profile) is counted in events_without_send and in nothing else, so nothing vanishes.
  *
  * In-app messages, banners, feature flags and news feed cards are reported only when they are shown: there
@@ -17,7 +18,7 @@ import type { EventView } from './event-view.ts';
 /** Clocks of providers and of Braze differ: an answer may seem older than its question. */
 const CLOCK_SKEW = "interval '5 seconds'";
 
-/** A purchase later than that is not thought to come from the click. Braze's own default for conversions is 3 days, GA4's for ads 30: a week lies between. */
+/** A purchase later than that is not thought to come from the click. */
 const REVENUE_WINDOW = "interval '7 days'";
 
 const COLUMNS = {
@@ -78,7 +79,42 @@ export function buildCampaignPerformance(): EventView {
   };
 }
 
-const CELL = 'channel, campaign_id, canvas_id, canvas_step_id, variation_id';
+/** Kinds of events that follow a send, as small numbers: fifty million of them have to be sorted. */
+const KINDS = {
+  started: 0,
+  delivered: 1,
+  bounced: 2,
+  viewed: 3,
+  opened: 4,
+  machineOpened: 5,
+  clicked: 6,
+  botClicked: 7,
+  unsubscribed: 8,
+  markedAsSpam: 9,
+} as const;
+
+const KIND_OF_ACTION: Readonly<Record<string, number>> = {
+  sent: KINDS.started,
+  entered_control: KINDS.started,
+  delivered: KINDS.delivered,
+  bounced: KINDS.bounced,
+  dropped: KINDS.bounced,
+  rejected: KINDS.bounced,
+  viewed: KINDS.viewed,
+  opened: KINDS.opened,
+  read: KINDS.opened,
+  machine_opened: KINDS.machineOpened,
+  clicked: KINDS.clicked,
+  bot_clicked: KINDS.botClicked,
+  unsubscribed: KINDS.unsubscribed,
+  left_group: KINDS.unsubscribed,
+  opted_out: KINDS.unsubscribed,
+  marked_as_spam: KINDS.markedAsSpam,
+};
+
+const ACTIONS = Object.keys(KIND_OF_ACTION)
+  .map((action) => `'${action}'`)
+  .join(', ');
 
 const COUNTS = [
   'sent',
@@ -109,147 +145,151 @@ const BUILT: Readonly<Record<string, string>> = {
   conversion_rate: 'unique_conversions / nullif(delivered + control_people, 0) as conversion_rate',
 };
 
+/**
+ * People, messages and the cells that are counted go through the sorts as 64-bit hashes: with their texts
+ * even a million messages would not fit in 256 MB. Two of fifty million hashes are equal once in ten
+ * thousand databases. Names come back at the end, from one more scan. Aggregates over single messages are
+ * numbers only: DuckDB can put those aside on the disk, texts and lists not.
+ */
+const MESSAGE =
+  'hash(person_id, channel, if(campaign_id is null, hash(canvas_id, canvas_step_id), hash(campaign_id)))';
+
 const SQL = `
-  with touches as (
-    select person_id, time, action,
-      coalesce(channel, 'control') as channel,
-      campaign_id, campaign_name, canvas_id, canvas_name, canvas_step_id, canvas_step_name,
+  with relevant as (
+    select person_id, time, action, coalesce(channel, if(action = 'converted', null, 'control')) as channel,
+      campaign_id, campaign_name, canvas_id, canvas_name, canvas_step_id, canvas_step_name, dispatch_id,
       if(campaign_id is null, canvas_variation_id, message_variation_id) as variation_id,
-      if(campaign_id is null, canvas_variation_name, message_variation_name) as variation_name,
-      coalesce(campaign_id, concat_ws('/', canvas_id, canvas_step_id)) as message, dispatch_id,
-      if(action in ('sent', 'entered_control', 'viewed'), time, time + ${CLOCK_SKEW}) as after,
-      action in ('sent', 'entered_control') or (action = 'viewed'
-        and channel in ('in_app_message', 'banner', 'feature_flag', 'news_feed')) as is_start
+      if(campaign_id is null, canvas_variation_name, message_variation_name) as variation_name
     from c360.timeline
-    where (campaign_id is not null or canvas_id is not null)
-      and person_id is not null
-      and (channel is not null or action = 'entered_control')
-      and action in ('sent', 'entered_control', 'delivered', 'viewed', 'opened', 'read', 'machine_opened',
-        'clicked', 'bot_clicked', 'bounced', 'dropped', 'rejected', 'unsubscribed', 'left_group',
-        'opted_out', 'marked_as_spam')
+    where (campaign_id is not null or canvas_id is not null) and person_id is not null
+      and (action = 'converted' or action = 'entered_control' or (channel is not null and action in (${ACTIONS})))
+  ),
+  touches as (
+    select hash(person_id, coalesce(campaign_id, canvas_id)) as person_source,
+      ${MESSAGE} as message,
+      hash(channel, campaign_id, canvas_id, canvas_step_id, variation_id) as cell,
+      if(dispatch_id is null, null, hash(dispatch_id)) as dispatch,
+      time,
+      (case action ${Object.entries(KIND_OF_ACTION)
+        .map(([action, kind]) => `when '${action}' then ${kind}`)
+        .join(' ')} end)::utinyint as kind,
+      kind = ${KINDS.started} or (kind = ${KINDS.viewed}
+        and channel in ('in_app_message', 'banner', 'feature_flag', 'news_feed')) as is_start,
+      if(is_start, time, time + ${CLOCK_SKEW}) as after
+    from relevant where action <> 'converted'
   ),
   numbered as (
     select *, count(*) filter (where is_start) over (
-      partition by person_id, channel, message order by after, not is_start
+      partition by message order by after, not is_start
       rows between unbounded preceding and current row) as last_send
     from touches
   ),
   matched as (
-    select *, coalesce(
-      if(dispatch_id is null, null, max(if(is_start, last_send, null)) over (
-        partition by person_id, channel, message, dispatch_id order by after, not is_start
+    select * exclude (last_send, after), coalesce(
+      if(dispatch is null, null, max(if(is_start, last_send, null)) over (
+        partition by message, dispatch order by after, not is_start
         rows between unbounded preceding and current row)),
-      last_send) as send_no
+      last_send)::integer as send_no
     from numbered
   ),
   messages as (
-    select person_id, channel, message, send_no > 0 as has_start,
+    select message, send_no, any_value(person_source) as person_source,
       coalesce(min(time) filter (where is_start), min(time)) as time,
-      any_value(campaign_id) as campaign_id, max(campaign_name) as campaign_name,
-      any_value(canvas_id) as canvas_id, max(canvas_name) as canvas_name,
-      any_value(canvas_step_id) as canvas_step_id, max(canvas_step_name) as canvas_step_name,
-      coalesce(max(variation_id) filter (where is_start), max(variation_id)) as variation_id,
-      coalesce(max(variation_name) filter (where is_start), max(variation_name)) as variation_name,
-      bool_or(action = 'delivered') as has_receipt,
-      bool_or(action in ('bounced', 'dropped', 'rejected')) as is_bounced,
-      bool_or(action in ('viewed', 'opened', 'read', 'machine_opened', 'clicked', 'bot_clicked')) as is_seen,
-      bool_or(action = 'viewed') as is_viewed,
-      count(*) filter (where action in ('opened', 'read')) as opens,
-      count(*) filter (where action = 'machine_opened') as machine_opens,
-      count(*) filter (where action = 'clicked') as clicks,
-      count(*) filter (where action = 'bot_clicked') as bot_clicks,
-      bool_or(action in ('unsubscribed', 'left_group', 'opted_out')) as is_unsubscribed,
-      bool_or(action = 'marked_as_spam') as is_spam,
-      list(time) filter (where action = 'clicked' or (channel = 'push' and action = 'opened')) as clicked_at,
-      count(*) as events
+      coalesce(max(cell) filter (where is_start), max(cell)) as cell,
+      bool_or(kind = ${KINDS.delivered}) as has_receipt,
+      bool_or(kind = ${KINDS.bounced}) as is_bounced,
+      bool_or(kind between ${KINDS.viewed} and ${KINDS.botClicked}) as is_seen,
+      bool_or(kind = ${KINDS.viewed}) as is_viewed,
+      count(*) filter (where kind = ${KINDS.opened})::integer as opens,
+      count(*) filter (where kind = ${KINDS.machineOpened})::integer as machine_opens,
+      count(*) filter (where kind = ${KINDS.clicked})::integer as clicks,
+      count(*) filter (where kind = ${KINDS.botClicked})::integer as bot_clicks,
+      bool_or(kind = ${KINDS.unsubscribed}) as is_unsubscribed,
+      bool_or(kind = ${KINDS.markedAsSpam}) as is_spam,
+      count(*)::integer as events
     from matched
-    group by person_id, channel, message, send_no
+    group by message, send_no
   ),
   conversions as (
-    select c.time, c.person_id, coalesce(m.has_start, false) as has_start, m.time as message_time,
-      m.channel, m.message,
-      coalesce(m.campaign_id, c.campaign_id) as campaign_id,
-      coalesce(m.canvas_id, c.canvas_id) as canvas_id,
-      coalesce(m.canvas_step_id, c.canvas_step_id) as canvas_step_id,
-      coalesce(m.variation_id, c.variation_id) as variation_id,
-      c.campaign_name, c.canvas_name, coalesce(m.canvas_step_name, c.canvas_step_name) as canvas_step_name,
-      coalesce(m.variation_name, c.variation_name) as variation_name
-    from (
-      select time, person_id, campaign_id, campaign_name, canvas_id, canvas_name, canvas_step_id,
-        canvas_step_name, coalesce(campaign_id, canvas_id) as source,
-        if(campaign_id is null, canvas_variation_id, message_variation_id) as variation_id,
-        if(campaign_id is null, canvas_variation_name, message_variation_name) as variation_name
-      from c360.timeline
-      where action = 'converted' and (campaign_id is not null or canvas_id is not null)
-    ) c
-    asof left join (select *, coalesce(campaign_id, canvas_id) as source from messages) m
-      on m.person_id = c.person_id and m.source = c.source and c.time + ${CLOCK_SKEW} >= m.time
+    select time, hash(person_id, coalesce(campaign_id, canvas_id)) as person_source,
+      hash(channel, campaign_id, canvas_id, canvas_step_id, variation_id) as cell
+    from relevant where action = 'converted'
   ),
-  clicks as (
-    select unnest(clicked_at) as clicked_at, person_id, channel, time, campaign_id, campaign_name, canvas_id,
-      canvas_name, canvas_step_id, canvas_step_name, variation_id, variation_name
-    from messages where clicked_at is not null
+  converted as (
+    select coalesce(m.time, c.time)::date as day, coalesce(m.cell, c.cell) as cell,
+      count(distinct (m.message, m.send_no)) filter (where m.send_no > 0) as unique_conversions,
+      count(*) as conversions
+    from conversions c
+    asof left join (from messages semi join conversions using (person_source)) m
+      on m.person_source = c.person_source and c.time + ${CLOCK_SKEW} >= m.time
+    group by all
   ),
   purchases as (
-    select c.*, coalesce(p.currency, 'XXX') as currency, p.amount
-    from (select time, person_id, amount, currency from c360.timeline
-          where action = 'purchased' and amount is not null and person_id is not null) p
-    asof join clicks c on c.person_id = p.person_id and p.time >= c.clicked_at
-    where p.time <= c.clicked_at + ${REVENUE_WINDOW}
+    select hash(person_id) as person, time, amount, coalesce(currency, 'XXX') as currency
+    from c360.timeline where action = 'purchased' and amount is not null and person_id is not null
   ),
-  counted as (
-    select time::date as day, ${CELL},
-      max(campaign_name) as campaign_name, max(canvas_name) as canvas_name,
-      max(canvas_step_name) as canvas_step_name, max(variation_name) as variation_name,
-      count(*) filter (where has_start and channel <> 'control') as sent,
-      count(*) filter (where has_start and channel <> 'control' and (has_receipt or is_seen
-        or (channel not in ('email', 'sms', 'whatsapp', 'rcs') and not is_bounced))) as delivered,
-      count(*) filter (where has_start and is_bounced) as bounced,
-      count(*) filter (where has_start and is_viewed) as viewed,
-      count(*) filter (where has_start and opens > 0) as unique_opens,
-      sum(opens) filter (where has_start) as opens,
-      sum(machine_opens) filter (where has_start) as machine_opens,
-      count(*) filter (where has_start and clicks > 0) as unique_clicks,
-      sum(clicks) filter (where has_start) as clicks,
-      sum(bot_clicks) filter (where has_start) as suspected_bot_clicks,
-      count(*) filter (where has_start and is_unsubscribed) as unsubscribes,
-      count(*) filter (where has_start and is_spam) as spam_reports,
-      count(*) filter (where has_start and channel = 'control') as control_people,
-      sum(events) filter (where not has_start) as events_without_send,
-      null::varchar as currency
-    from messages group by all
-    union all by name
-    select coalesce(message_time, time)::date as day, ${CELL},
-      max(campaign_name) as campaign_name, max(canvas_name) as canvas_name,
-      max(canvas_step_name) as canvas_step_name, max(variation_name) as variation_name,
-      count(distinct (person_id, message, message_time)) filter (where has_start) as unique_conversions,
-      count(*) as conversions
-    from conversions group by all
-    union all by name
-    select time::date as day, ${CELL},
-      max(campaign_name) as campaign_name, max(canvas_name) as canvas_name,
-      max(canvas_step_name) as canvas_step_name, max(variation_name) as variation_name,
-      currency, count(*) as purchases, sum(amount) as revenue
-    from purchases group by all
+  clicks as (
+    select hash(person_id) as person, time, ${MESSAGE} as message
+    from relevant semi join purchases on purchases.person = hash(person_id)
+    where action = 'clicked' or (action = 'opened' and channel = 'push')
+  ),
+  earned as (
+    select m.time::date as day, m.cell, p.currency, count(*) as purchases, sum(p.amount) as revenue
+    from purchases p
+    asof join clicks c on c.person = p.person and p.time >= c.time
+    asof join (from messages semi join clicks using (message)) m
+      on m.message = c.message and c.time + ${CLOCK_SKEW} >= m.time
+    where p.time <= c.time + ${REVENUE_WINDOW}
+    group by all
+  ),
+  cells as (
+    select hash(channel, campaign_id, canvas_id, canvas_step_id, variation_id) as cell,
+      any_value(channel) as channel, any_value(campaign_id) as campaign_id, any_value(canvas_id) as canvas_id,
+      any_value(canvas_step_id) as canvas_step_id, any_value(variation_id) as variation_id,
+      arg_max(campaign_name, time) as campaign_name, arg_max(canvas_name, time) as canvas_name,
+      arg_max(canvas_step_name, time) as canvas_step_name, arg_max(variation_name, time) as variation_name,
+      max(time) as last_time
+    from relevant group by cell
   ),
   named as (
-    -- Counts have no currency of their own: they go with the first one of their cell.
-    select * replace (coalesce(currency, min(currency) over (partition by day, ${CELL})) as currency,
-      arg_max(campaign_name, day) over (partition by campaign_id) as campaign_name,
-      arg_max(canvas_name, day) over (partition by canvas_id) as canvas_name,
-      arg_max(canvas_step_name, day) over (partition by canvas_id, canvas_step_id) as canvas_step_name,
-      arg_max(variation_name, day) over (partition by campaign_id, canvas_id, variation_id) as variation_name)
-    from counted
+    select * replace (
+      arg_max(campaign_name, last_time) over (partition by campaign_id) as campaign_name,
+      arg_max(canvas_name, last_time) over (partition by canvas_id) as canvas_name,
+      arg_max(canvas_step_name, last_time) over (partition by canvas_id, canvas_step_id) as canvas_step_name,
+      arg_max(variation_name, last_time) over (partition by campaign_id, canvas_id, variation_id) as variation_name)
+    from cells
+  ),
+  counted as (
+    select m.time::date as day, m.cell,
+      count(*) filter (where send_no > 0 and channel <> 'control') as sent,
+      count(*) filter (where send_no > 0 and channel <> 'control' and (has_receipt or is_seen
+        or (channel not in ('email', 'sms', 'whatsapp', 'rcs') and not is_bounced))) as delivered,
+      count(*) filter (where send_no > 0 and is_bounced) as bounced,
+      count(*) filter (where send_no > 0 and is_viewed) as viewed,
+      count(*) filter (where send_no > 0 and opens > 0) as unique_opens,
+      sum(opens) filter (where send_no > 0) as opens,
+      sum(machine_opens) filter (where send_no > 0) as machine_opens,
+      count(*) filter (where send_no > 0 and clicks > 0) as unique_clicks,
+      sum(clicks) filter (where send_no > 0) as clicks,
+      sum(bot_clicks) filter (where send_no > 0) as suspected_bot_clicks,
+      count(*) filter (where send_no > 0 and is_unsubscribed) as unsubscribes,
+      count(*) filter (where send_no > 0 and is_spam) as spam_reports,
+      count(*) filter (where send_no > 0 and channel = 'control') as control_people,
+      sum(events) filter (where send_no = 0) as events_without_send,
+      null::varchar as currency
+    from messages m join cells using (cell)
+    group by all
+    union all by name from converted
+    union all by name from earned
   ),
   summed as (
-    select day, ${CELL}, currency,
-      any_value(campaign_name) as campaign_name, any_value(canvas_name) as canvas_name,
-      any_value(canvas_step_name) as canvas_step_name, any_value(variation_name) as variation_name,
-      sum(revenue)::decimal(38, 4) as revenue,
+    -- Counts have no currency of their own: they go with the first one of their cell.
+    select day, cell, coalesce(currency, first_currency) as currency, sum(revenue)::decimal(38, 4) as revenue,
       ${COUNTS.map((name) => `coalesce(sum(${name}), 0)::bigint as ${name}`).join(', ')}
-    from named group by all
+    from (select *, min(currency) over (partition by day, cell) as first_currency from counted)
+    group by all
   )
-  select ${Object.entries(COLUMNS)
-    .map(([name]) => BUILT[name] ?? name)
+  select ${Object.keys(COLUMNS)
+    .map((name) => BUILT[name] ?? name)
     .join(', ')}
-  from summed`;
+  from summed join named using (cell)`;

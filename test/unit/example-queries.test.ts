@@ -146,7 +146,8 @@ describe('every query of docs/queries.md', () => {
     const rows = await database.rows<Record<string, unknown>>(
       `select * replace (${await numbersOf(sql)}) from (${sql})`,
     );
-    if (title !== 'Silent people') expect(rows).not.toEqual([]);
+    // Few people are silent in five days.
+    expect(rows.length).toBeGreaterThanOrEqual(title === 'Silent people' ? 0 : 1);
     SENSE[title]?.(rows as Row[]);
   });
 });
