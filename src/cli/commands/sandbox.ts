@@ -18,6 +18,7 @@ interface SandboxFlags {
   readonly hourlyLimit?: number;
   readonly rateHeaders?: 'epoch' | 'seconds';
   readonly legacyCount?: boolean;
+  readonly applyWithin?: number;
 }
 
 /** On loopback only; one that few other servers take. */
@@ -44,7 +45,12 @@ export function addSandboxCommand(program: Command, session: Session): void {
         'seconds',
       ]),
     )
-    .option('--legacy-count', 'Counts 75 objects in each array instead of in all');
+    .option('--legacy-count', 'Counts 75 objects in each array instead of in all')
+    .option(
+      '--apply-within <ms>',
+      'Applies requests later, in random order (default: 0)',
+      parseNumber,
+    );
   addSettingOptions(command, ['source.region', 'source.endpoint', 'source.pathStyle']).action(
     session.action<SandboxFlags>(runSandbox),
   );
@@ -61,6 +67,7 @@ const runSandbox: Work<SandboxFlags> = async ({ config, logger, output, signal }
       return { store, kind, takesExisting: flags.takeExisting === true };
     });
   const { seed, state: statePath, rateLimit, hourlyLimit, rateHeaders } = flags;
+  const { applyWithin: applyWithinMs } = flags;
   try {
     const sandbox = await startBrazeSandbox({
       port: flags.port,
@@ -74,6 +81,7 @@ const runSandbox: Work<SandboxFlags> = async ({ config, logger, output, signal }
         ...(rateHeaders === undefined ? {} : { headers: rateHeaders }),
       },
       ...(flags.legacyCount ? { objectLimit: { count: 75, per: 'array' } } : {}),
+      ...(applyWithinMs === undefined ? {} : { applyWithinMs }),
       ...(seed === undefined ? {} : { seed }),
       ...(statePath === undefined ? {} : { statePath }),
     });

@@ -9,6 +9,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeEach, expect, it } from 'vitest';
 import { openStore } from '../../../../src/index.ts';
 import { openBraze } from '../../../support/braze-client.ts';
@@ -60,6 +61,26 @@ it('profiles, their types and who was updated last outlive the sandbox', async (
   expect(again.sandbox.find({ kind: 'email', value: EMAIL })?.external_id).toBe('a');
   await again.set({ external_id: 'new' });
   expect(new Set([...again.sandbox.profiles()].map(({ braze_id: id }) => id)).size).toBe(4);
+});
+
+it('attributes of every shape outlive the sandbox', async () => {
+  let run = 0;
+  const value = fc.oneof(fc.jsonValue({ maxDepth: 3 }), fc.date({ noInvalidDate: true }));
+  const object = fc.dictionary(fc.string(), value, { maxKeys: 6 });
+  await fc.assert(
+    fc.asyncProperty(fc.array(object, { minLength: 1, maxLength: 5 }), async (objects) => {
+      run += 1;
+      const path = `${statePath}.${run}`;
+      const first = await openBraze({ statePath: path });
+      for (const attributes of objects)
+        await first.post('/users/track', { attributes: [{ ...attributes, external_id: 'a' }] });
+      const held = JSON.stringify([...first.sandbox.profiles()]);
+      await first.sandbox.close();
+      const again = await openBraze({ statePath: path });
+      expect(JSON.stringify([...again.sandbox.profiles()])).toBe(held);
+    }),
+    { numRuns: 25 },
+  );
 });
 
 it('nothing that was accepted is lost when the sandbox is killed', async () => {
