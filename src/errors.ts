@@ -39,6 +39,7 @@ export const ERROR_CODES = {
     'nobody: Braze did not answer, or its rate limit is used up; the next run goes on',
   AUDIENCE_FAILED: 'the operator: the query of an audience cannot be run',
   AUDIENCE_UNKNOWN: 'the caller: no such audience',
+  PERSON_UNKNOWN: 'the caller: nobody has this id',
   ATTACH_FAILED: 'the operator: a source of the setting attach cannot be read',
   INTERRUPTED: 'nobody: asked to stop',
   UNEXPECTED: 'us: a defect in currents itself',

@@ -34,7 +34,7 @@ export async function withPastState<Result>(
   { asOf, userIds }: PastOptions,
   work: (state: string) => Promise<Result>,
 ): Promise<Result> {
-  await database.run(`attach ':memory:' as past (compress); create schema ${PAST}`);
+  await database.run(`attach ':memory:' as past (read_write, compress); create schema ${PAST}`);
   try {
     for (const table of STATE_TABLES)
       await database.run(`create table ${PAST}.${table} as from c360.${table} limit 0`);

@@ -32,13 +32,22 @@ export const STORED_COLUMNS: readonly StoredColumn[] = [
   ...PROFILE_PARTS.flatMap(storedColumnsOf),
 ];
 
+interface TableOptions {
+  /** Default: yes. They take longer than all the rest, and nobody reads them in a passing table. */
+  readonly hasComments?: boolean;
+}
+
 /**
  * Makes sure that table and view are there with the columns of this release.
  *
  * @param table as SQL, `c360.profiles`
  * @returns whether they were made, and so are empty
  */
-export async function createProfilesTable(database: Database, table: string): Promise<boolean> {
+export async function createProfilesTable(
+  database: Database,
+  table: string,
+  { hasComments = true }: TableOptions = {},
+): Promise<boolean> {
   if (await hasCurrentColumns(database, table)) return false;
   const rows = rowsTableOf(table);
   const selected = PROFILE_COLUMNS.map((column) =>
@@ -55,7 +64,7 @@ export async function createProfilesTable(database: Database, table: string): Pr
       `create view ${table} as select ${selected.join(', ')} from ${rows}`,
       `comment on table ${rows} is ${quoteLiteral(ROWS_COMMENT)}`,
       `comment on view ${table} is ${quoteLiteral(COMMENT)}`,
-      ...comments,
+      ...(hasComments ? comments : []),
     ].join(';\n'),
   );
   return true;
@@ -68,9 +77,11 @@ export async function dropProfilesTable(database: Database, table: string): Prom
 
 /** By names in their order: what is computed otherwise comes with another catalogue version. */
 async function hasCurrentColumns(database: Database, table: string): Promise<boolean> {
+  // Other databases may be attached and have a schema c360 too.
   const found = await database.rows<{ column_name: string }>(
     `select column_name from duckdb_columns()
-     where (schema_name || '.' || table_name) in ($1, $2) order by table_name, column_index`,
+     where database_name = current_database() and (schema_name || '.' || table_name) in ($1, $2)
+     order by table_name, column_index`,
     [table, rowsTableOf(table)],
   );
   const expected = [...PROFILE_COLUMNS, ...STORED_COLUMNS].map(({ name }) => name);

@@ -8,6 +8,7 @@ import { parseHour } from '../option-values.ts';
 import { formatCount, formatInstant, formatTable } from '../output.ts';
 import type { Session } from '../session.ts';
 import { addSettingOptions } from '../setting-options.ts';
+import { addShowProfileCommand } from './show-profile.ts';
 
 /** A cycle's batches take seconds; a refresh would rather wait than be skipped. */
 const WAIT_MS = 30_000;
@@ -41,6 +42,7 @@ export function addProfilesCommand(program: Command, session: Session): void {
       return EXIT_CODES.done;
     }),
   );
+  addShowProfileCommand(profiles, session);
 }
 
 function formatUpdate({ asOf, table, people, seconds, refresh, findings }: UpdateResult): string {

@@ -359,7 +359,7 @@ beforeAll(async () => {
     create temp table everybody as select distinct person_no from identity_map`);
   await createProfilesTable(database, 'c360.profiles');
   await build('everybody');
-});
+}, 60_000);
 
 afterAll(() => database.close());
 

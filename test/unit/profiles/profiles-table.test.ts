@@ -19,9 +19,11 @@ it('has every column of the catalogue with its type and a comment that says its 
   expect(found.map(({ name }) => name)).toEqual(PROFILE_COLUMNS.map(({ name }) => name));
   for (const [index, { name, type, meaning, events }] of PROFILE_COLUMNS.entries()) {
     const column = found[index];
-    expect(column?.type.toLowerCase().replaceAll(', ', ','), name).toBe(type.replaceAll(', ', ','));
-    expect(column?.comment, name).toContain(meaning);
-    for (const event of events) expect(column?.comment, name).toContain(event);
+    expect(column?.type.toLowerCase().replaceAll(', ', ','), `${name}`).toBe(
+      type.replaceAll(', ', ','),
+    );
+    expect(column?.comment, `${name}`).toContain(meaning);
+    for (const event of events) expect(column?.comment, `${name}`).toContain(event);
   }
 });
 
