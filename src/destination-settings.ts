@@ -27,6 +27,7 @@ export interface FilesDestinationConfig extends DestinationNames {
   readonly fileBytes: number;
   /** undefined: as the kind of URL suggests. */
   readonly settleMs: number | undefined;
+  readonly deleteErased: boolean;
   readonly region: string | undefined;
   readonly endpoint: string | undefined;
   readonly pathStyle: boolean;
@@ -95,6 +96,11 @@ const files = z.strictObject({
       expected: 'a duration such as 10m, not more than 24h',
     },
   ),
+  deleteErased: entryField(z.boolean().default(false), {
+    description:
+      'Files: whether `currents forget` also stages a file below `deletes/` that has Braze delete these people, for good. False unless said otherwise.',
+    expected: 'true or false',
+  }),
   region: entryField(z.string().min(1).optional(), {
     description: 'Files: AWS region of the bucket.',
     expected: 'some text',

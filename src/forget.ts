@@ -11,6 +11,7 @@ import { CurrentsError } from './errors.ts';
 import { openPrivacyKey } from './open-privacy-door.ts';
 import { openWarehouse } from './pipeline.ts';
 import { type Erasure, erasePeople } from './profiles/erase-people.ts';
+import { stageDeletions } from './sync/stage-deletions.ts';
 
 export interface ForgetOptions {
   /** Find and count everything, change nothing. */
@@ -23,6 +24,8 @@ export interface ForgetOptions {
 /** What was removed, in the order of the ids; of no person is there anything in it. */
 export interface Forgotten extends FileSteps {
   readonly dryRun: boolean;
+  /** People in files that have Braze delete them: where a destination says `deleteErased`. */
+  readonly deletions: number;
   readonly people: readonly (Erasure & {
     /** Whether anything of this id was found. */
     readonly found: boolean;
@@ -50,9 +53,16 @@ export async function forgetPeople(
   const database = await openWarehouse(config, waitMs);
   let erasures: readonly Erasure[];
   let due: DueSteps;
+  let deletions = 0;
   try {
     const key = await openPrivacyKey(config.privacy, database, at);
-    erasures = await erasePeople(database, { key, now: at, ids: [...new Set(ids)], dryRun });
+    const beforeErasing = async (): Promise<void> => {
+      for (const [name, destination] of Object.entries(config.destinations))
+        if (destination.kind === 'files' && destination.deleteErased)
+          deletions += await stageDeletions(database, name, destination, at);
+    };
+    const asked = { key, now: at, ids: [...new Set(ids)], dryRun, beforeErasing };
+    erasures = await erasePeople(database, asked);
     due = await listDueSteps(config, database, at);
   } finally {
     database.close();
@@ -64,5 +74,5 @@ export async function forgetPeople(
     ...erasure,
     found: Object.keys(erasure.rows).length > 0,
   }));
-  return { dryRun, ...steps, people };
+  return { dryRun, ...steps, deletions, people };
 }

@@ -22,6 +22,11 @@ export interface ErasureOptions {
   readonly ids?: readonly string[];
   /** Find and count everything, then leave it as it was. */
   readonly dryRun?: boolean;
+  /**
+   * Runs before anything is removed, with all ids in the temporary table `erasing` (kind, id); not in a dry
+   * run. When it fails, nobody is erased.
+   */
+  readonly beforeErasing?: () => Promise<void>;
 }
 
 /** What was done about one id that somebody asked to erase; the row of c360.erasures. */
@@ -61,6 +66,7 @@ export async function erasePeople(
       await askFor(database, options);
       const tables = await listPersonTables(database);
       await findAllIds(database, tables);
+      if (!options.dryRun) await options.beforeErasing?.();
       for (const table of tables) await eraseEvents(database, table);
       await eraseState(database);
       await countInLedger(database);

@@ -10,8 +10,7 @@
  * A file becomes visible whole or not at all. Files are made one at a time beside the database, in a
  * folder that is emptied before and after, since it holds what people are.
  */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { interruptionOf } from '../discovery/interruption.ts';
 import type { ObjectStore } from '../discovery/object-store.ts';
@@ -23,6 +22,7 @@ import { digestFile } from './file-digest.ts';
 import { formatManifest, type StagedFile } from './manifest.ts';
 import { formatFileKey, formatManifestKey, type StageFormat } from './stage-names.ts';
 import { cutIntoFiles, type ItemRange, writeRows } from './staged-rows.ts';
+import { makeStagingFolder } from './staging-folder.ts';
 
 export interface FilesSettings extends S3Settings {
   readonly url: string;
@@ -119,7 +119,7 @@ async function listFiles({ database, run }: Staging): Promise<FileRow[]> {
 }
 
 async function stageRun(staging: Staging): Promise<DeliveryReceipt> {
-  const folder = await makeFolder(staging.database.path);
+  const folder = await makeStagingFolder(staging.database.path);
   try {
     for (const file of await listFiles(staging)) {
       const { signal, sync } = staging.run;
@@ -196,14 +196,4 @@ async function isThere(store: ObjectStore, key: string, signal?: AbortSignal): P
   for await (const page of store.list({ prefix: key, ...(signal && { signal }) }))
     if (page.some((object) => object.key === key)) return true;
   return false;
-}
-
-/** Beside the database, where its own temporary files lie: there is space, and nobody else reads. */
-async function makeFolder(databasePath: string): Promise<string> {
-  if (databasePath === ':memory:') return mkdtemp(path.join(tmpdir(), 'currents-stage-'));
-  const folder = `${databasePath}.stage`;
-  // One process holds the database: what lies there is of one that was killed.
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  return folder;
 }

@@ -2,6 +2,7 @@
  * Names in the stage: one folder for each thing that Braze watches, and one that it does not.
  *
  *     <url>/attributes/20260902T120000123Z-nightly-000012-0001.json   Braze: a sync of attributes
+ *     <url>/deletes/20260902T120000123Z-external_id.json              Braze: a sync that deletes users
  *     <url>/manifests/20260902T120000123Z-nightly-000012.json         nobody but us, and whoever audits
  *
  * The manifest must not lie below what Braze watches: each file there is taken for data. A name never
@@ -23,14 +24,27 @@ export function formatFileKey(
   return `${prefix}attributes/${formatRunName(run)}-${pad(fileNumber, 4)}.${format}`;
 }
 
+/** Of people who were erased at this instant. */
+export function formatDeletionKey(
+  prefix: string,
+  at: Date,
+  identifierKind: string,
+  format: StageFormat,
+): string {
+  return `${prefix}deletes/${formatInstant(at)}-${identifierKind}.${format}`;
+}
+
 export function formatManifestKey(prefix: string, run: StagedRun): string {
   return `${prefix}manifests/${formatRunName(run)}.json`;
 }
 
 function formatRunName({ sync, runId, startedAt }: StagedRun): string {
-  const instant = startedAt.toISOString().replace(/[-:.]/g, '');
   // A name of the settings may have any letter; one of an object keeps to those that need no quoting.
-  return `${instant}-${sync.replace(/[^\w-]/g, '_')}-${pad(runId, 6)}`;
+  return `${formatInstant(startedAt)}-${sync.replace(/[^\w-]/g, '_')}-${pad(runId, 6)}`;
+}
+
+function formatInstant(at: Date): string {
+  return at.toISOString().replace(/[-:.]/g, '');
 }
 
 function pad(number: number, length: number): string {

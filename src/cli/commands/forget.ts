@@ -47,7 +47,8 @@ async function readIds(ids: readonly string[]): Promise<readonly string[]> {
 }
 
 /** Ids are not repeated: they would outlive the person in a log. Their order says which is which. */
-function formatForgotten({ people, dryRun, rewritten, stagedFiles, published }: Forgotten): string {
+function formatForgotten(forgotten: Forgotten): string {
+  const { people, dryRun, deletions, rewritten, stagedFiles, published } = forgotten;
   const lines = people.map(({ found, userIds, externalIds, events, erasureId }, index) => {
     const which = people.length === 1 ? 'This id' : `Id ${index + 1}`;
     const certificate = dryRun ? '' : `, certificate ${erasureId} in c360.erasures`;
@@ -70,6 +71,9 @@ function formatForgotten({ people, dryRun, rewritten, stagedFiles, published }: 
       : []),
     ...(stagedFiles > 0
       ? [`${formatCount(stagedFiles, 'file')} in the stage of a sync written anew.`]
+      : []),
+    ...(deletions > 0
+      ? [`${formatCount(deletions, 'identifier')} staged for Braze to delete.`]
       : []),
     ...(published ? ['The published copy was renewed.'] : []),
     ...(dryRun ? ['Nothing was changed.'] : []),
