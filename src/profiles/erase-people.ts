@@ -60,6 +60,7 @@ export async function erasePeople(
   options: ErasureOptions,
 ): Promise<readonly Erasure[]> {
   let erasures: readonly Erasure[] = [];
+  const resetMemory = await allowDeletes(database);
   try {
     await database.withTransaction(async () => {
       await makeScratchTables(database);
@@ -79,9 +80,41 @@ export async function erasePeople(
   } catch (error) {
     if (!(error instanceof DryRun)) throw error;
     return erasures.map((erasure) => ({ ...erasure, erasureId: 0 }));
+  } finally {
+    await resetMemory();
   }
   return erasures;
 }
+
+/**
+ * DuckDB keeps 16 KB for each 2,048 rows of which one is deleted, until the commit, in its memory and never on
+ * disk: half a gigabyte when the rows of a few people lie all over fifty million. So the limit is raised by
+ * what that may come to.
+ */
+const BYTES_PER_ROW = 12;
+
+async function allowDeletes(database: Database): Promise<() => Promise<void>> {
+  const { usual, rows } = await database.row<{ usual: string; rows: number }>(
+    `select current_setting('memory_limit') as usual,
+       (select sum(estimated_size)::double from duckdb_tables()
+        where schema_name in ('events', 'c360', 'sync')) as rows`,
+  );
+  const [, amount, unit] = /^([\d.]+) (\w+)$/.exec(usual) ?? [];
+  const usualBytes = Number(amount) * (UNIT_BYTES[unit ?? ''] ?? Number.NaN);
+  if (!Number.isFinite(usualBytes)) return async () => undefined;
+  const wanted = Math.ceil(usualBytes + (rows ?? 0) * BYTES_PER_ROW);
+  await database.run(`set memory_limit = '${wanted}B'`);
+  return async () => database.run(`set memory_limit = '${Math.ceil(usualBytes)}B'`);
+}
+
+/** As DuckDB writes sizes. */
+const UNIT_BYTES: Readonly<Record<string, number>> = {
+  bytes: 1,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+};
 
 /** Whether an event or a load asks for an erasure. Costs a look at two small tables. */
 export async function hasErasureRequests(database: Database): Promise<boolean> {
@@ -131,22 +164,30 @@ async function askFor(database: Database, { key, now, ids }: ErasureOptions): Pr
   const pads = hashPads(key);
   const at = now.toISOString();
   if (ids !== undefined) {
-    for (const [index, id] of ids.entries()) {
+    const asked = ids.map((id, index) => {
       const hashed = computeKeyedHash(key, id);
       const subject = computeKeyedHash(key, `person:${hashed}`);
-      await database.run("insert into asked_ids values ($1, $2, 'command', $3::timestamp)", [
-        index + 1,
-        subject,
-        at,
-      ]);
-      // As Braze writes it, and as the door may have hashed it.
-      await database.run(
-        `insert into erasing select $1, kind, id, $2::timestamp, true
-         from (select unnest(['user_id', 'external_id']) as kind),
-           (select unnest([$3::varchar, $4::varchar]) as id)`,
-        [index + 1, at, id, hashed],
-      );
-    }
+      return { erasure_no: index + 1, subject, id, hashed };
+    });
+    await database.run(
+      `create or replace temp table named_ids as select unnest(from_json($1,
+         '[{"erasure_no":"INTEGER","subject":"VARCHAR","id":"VARCHAR","hashed":"VARCHAR"}]'),
+         recursive := true)`,
+      [JSON.stringify(asked)],
+    );
+    await database.run(
+      `insert into asked_ids select erasure_no, subject, 'command', $1::timestamp from named_ids`,
+      [at],
+    );
+    // As Braze writes it, and as the door may have hashed it.
+    await database.run(
+      `insert into erasing
+       select erasure_no, unnest(['user_id', 'user_id', 'external_id', 'external_id']),
+         unnest([id, hashed, id, hashed]), $1::timestamp, true
+       from named_ids`,
+      [at],
+    );
+    await database.run('drop table named_ids');
     return;
   }
   const requests = await requestedUsers(database);
