@@ -8,6 +8,7 @@ import type { Config } from './config.ts';
 import { CurrentsError } from './errors.ts';
 import { openWarehouse } from './pipeline.ts';
 import { writePastProfiles } from './profiles/past-profiles.ts';
+import { type AudienceRefresh, refreshAudiences } from './profiles/refresh-audiences.ts';
 import { type RefreshResult, refreshProfiles } from './profiles/refresh-profiles.ts';
 import type { Database } from './warehouse/database.ts';
 
@@ -39,6 +40,8 @@ export interface UpdateResult {
   /** Null when the profiles went into a table of their own. */
   readonly refresh: RefreshResult | null;
   readonly findings: readonly FindingCount[];
+  /** Refreshed after the profiles; none when these went into a table of their own. */
+  readonly audiences: readonly AudienceRefresh[];
 }
 
 /** @throws CurrentsError DATABASE_MISSING, DATABASE_BUSY, USAGE (a table that is taken), INTERRUPTED, DISK_FULL */
@@ -69,6 +72,7 @@ export async function updateProfiles(
       seconds: (now().getTime() - startedAt.getTime()) / 1000,
       refresh,
       findings: into === undefined ? await countFindings(database) : [],
+      audiences: into === undefined ? await refreshAudiences(database, config, startedAt) : [],
     };
   } finally {
     database.close();

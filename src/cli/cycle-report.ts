@@ -53,8 +53,9 @@ function formatHead(result: IngestResult): string {
 export function exitCodeOfCycle({ interrupted, objects, audiences }: IngestResult): ExitCode {
   if (interrupted) return EXIT_CODES.interrupted;
   if (objects.failed > 0) return EXIT_CODES.failed;
-  const isAudienceBad = audiences.some(({ error }) => error !== null);
-  return objects.quarantined > 0 || isAudienceBad ? EXIT_CODES.quarantined : EXIT_CODES.done;
+  return objects.quarantined > 0 || isAnyAudienceBad({ audiences })
+    ? EXIT_CODES.quarantined
+    : EXIT_CODES.done;
 }
 
 function formatDryRun({ objects, eventTypes, bytes }: IngestResult): string {
@@ -126,13 +127,20 @@ export function describeRefresh(profiles: RefreshResult): string {
   return `Refreshed ${what} in ${seconds.toFixed(1)} s${why}`;
 }
 
+/** Whether an audience could not be refreshed. */
+export function isAnyAudienceBad({ audiences }: Pick<IngestResult, 'audiences'>): boolean {
+  return audiences.some(({ error }) => error !== null);
+}
+
 /** Audiences that changed or failed; the others are in `audiences list`. */
-function formatAudiences({ audiences }: IngestResult): string {
+export function formatAudiences({ audiences }: Pick<IngestResult, 'audiences'>): string {
   return audiences
-    .filter(({ entered, departed, error }) => entered + departed > 0 || error !== null)
-    .map(({ audience, members, entered, departed, error }) =>
+    .filter(
+      ({ entered, departed, unknown, error }) => entered + departed + unknown > 0 || error !== null,
+    )
+    .map(({ audience, members, entered, departed, unknown, error }) =>
       error === null
-        ? `Audience ${audience}: ${formatCount(members, 'member')}, ${entered.toLocaleString('en-US')} entered, ${departed.toLocaleString('en-US')} left`
+        ? `Audience ${audience}: ${formatCount(members, 'member')}, ${entered.toLocaleString('en-US')} entered, ${departed.toLocaleString('en-US')} left${unknown === 0 ? '' : `; ${formatCount(unknown, 'id')} of nobody`}`
         : showControls(error),
     )
     .join('\n');

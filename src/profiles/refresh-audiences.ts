@@ -231,6 +231,7 @@ function toAudienceError(error: unknown, name: string): CurrentsError {
   if (error.code === 'AUDIENCE_FAILED') return error;
   const [said = ''] = error.message
     .replace(/^cannot run SQL on .*?: (?=[A-Z])(Failed to extract statements: )?/, '')
+    .replace(/^cannot (run the query|read the SQL of audience \w+): /, '')
     .split('\n');
   return new CurrentsError({
     code: 'AUDIENCE_FAILED',

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { UpdateResult } from '../../update-profiles.ts';
 import { describeCommand } from '../command-help.ts';
-import { describeRefresh } from '../cycle-report.ts';
+import { describeRefresh, formatAudiences, isAnyAudienceBad } from '../cycle-report.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { parseHour } from '../option-values.ts';
 import { formatCount, formatInstant, formatTable } from '../output.ts';
@@ -39,13 +39,19 @@ export function addProfilesCommand(program: Command, session: Session): void {
       const { updateProfiles } = await import('../../update-profiles.ts');
       const result = await updateProfiles(config, { ...flags, signal, waitMs: WAIT_MS });
       output.write(result, () => formatUpdate(result));
-      return EXIT_CODES.done;
+      return isAnyAudienceBad(result) ? EXIT_CODES.quarantined : EXIT_CODES.done;
     }),
   );
   addShowProfileCommand(profiles, session);
 }
 
-function formatUpdate({ asOf, table, people, seconds, refresh, findings }: UpdateResult): string {
+function formatUpdate(result: UpdateResult): string {
+  return [formatProfiles(result), formatAudiences(result)]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+function formatProfiles({ asOf, table, people, seconds, refresh, findings }: UpdateResult): string {
   const head =
     refresh === null
       ? `Wrote ${formatCount(people, 'profile')} as of ${formatInstant(asOf)} into ${table} in ${seconds.toFixed(1)} s`
