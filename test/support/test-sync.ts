@@ -4,6 +4,7 @@
  */
 import { onTestFinished } from 'vitest';
 import type { AttributeQueryConfig } from '../../src/attribute-settings.ts';
+import type { AudienceConfig } from '../../src/audience-settings.ts';
 import { type Config, loadConfig } from '../../src/config.ts';
 import type { DestinationConfig } from '../../src/destination-settings.ts';
 import type { ItemOutcome, OutboxItem, RestDestination } from '../../src/sync/destination.ts';
@@ -23,6 +24,8 @@ type Answer = (item: OutboxItem) => ItemOutcome['status'];
 const PORTION = 3;
 
 export interface TestSyncOptions {
+  /** By name, how each is written. */
+  readonly audiences?: Readonly<Record<string, AudienceConfig['as']>>;
   readonly attributes?: Partial<AttributeQueryConfig>;
   readonly sync?: Partial<SyncConfig>;
   readonly destination?: Partial<Pick<DestinationConfig, 'allow' | 'rename'>>;
@@ -50,9 +53,15 @@ export class TestSync {
   }
 
   get config(): Config {
-    const { attributes, sync, destination } = this.#options;
+    const { attributes, sync, destination, audiences = {} } = this.#options;
     return {
       ...loadConfig({ env: {}, cwd: '/nowhere' }),
+      audiences: Object.fromEntries(
+        Object.entries(audiences).map(([name, as]) => [
+          name,
+          { query: undefined, where: undefined, exclude: [], as },
+        ]),
+      ),
       attributes: {
         people: {
           identifier: 'external_id',
@@ -66,7 +75,7 @@ export class TestSync {
       },
       syncs: {
         nightly: {
-          send: ['people'],
+          send: ['people', ...Object.keys(audiences)],
           to: 'braze',
           schedule: 'manual',
           onNull: 'unset',
@@ -102,6 +111,32 @@ export class TestSync {
   async plan(query: string, samples = 5): Promise<SyncPreview> {
     this.#query = query;
     return previewSync(this.database, this.config, 'nightly', { samples });
+  }
+
+  /** Who is in which audience from now on, as a refresh would write it. */
+  async setAudiences(members: Readonly<Record<string, readonly string[]>>): Promise<void> {
+    await this.database.run('delete from c360.audiences; delete from c360.audience_members');
+    for (const [audience, people] of Object.entries(members)) {
+      await this.database.run(
+        'insert into c360.audiences (audience, refreshed_at) values ($1, current_timestamp)',
+        [audience],
+      );
+      for (const person of people)
+        await this.database.run(
+          `insert into c360.audience_members by name
+           select $1 as audience, $2 as person_id, current_timestamp as entered_at`,
+          [audience, `id-of-${person}`],
+        );
+    }
+  }
+
+  /** Says that a person is known, by an external id or without one. */
+  async addPerson(person: string, externalId: string | null = person): Promise<void> {
+    await this.database.run(
+      `insert into c360.identities by name
+       select $1 as user_id, $1 as person_id, $2 as external_id, [] as external_ids`,
+      [`id-of-${person}`, externalId],
+    );
   }
 
   /** What the shadow says of everybody, as `identifier attribute value`. */
