@@ -101,6 +101,12 @@ export class TestSync {
     };
   }
 
+  /** The same settings with another query, for a test that runs it by itself. */
+  withQuery(query: string): this {
+    this.#query = query;
+    return this;
+  }
+
   /** One run with this query. */
   async run(query: string, options: SyncOptions = {}): Promise<SyncReceipt> {
     this.#query = query;
