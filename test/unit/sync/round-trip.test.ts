@@ -160,7 +160,8 @@ it(
           });
           for (const { rows, killAfter } of steps) {
             const { config } = settings.withQuery(formatState(rows));
-            const next = path.join(folder, `${number}-${(life += 1)}.duckdb`);
+            life += 1;
+            const next = path.join(folder, `${number}-${life}.duckdb`);
             const destination = killing(openBraze(braze.url), killAfter, () => copy(file, next));
             await runSync(database, config, 'nightly', {}, { destination }).catch(() => undefined);
             database.close();
