@@ -71,10 +71,10 @@ function formatPerson({ profile, events, audiences, braze }: PersonReport): stri
 }
 
 function formatHead(profile: Profile): string {
-  const name = [profile.first_name, profile.last_name].filter((part) => part !== null).join(' ');
-  const known =
-    profile.external_id === null ? 'anonymous' : `external id ${String(profile.external_id)}`;
-  const ids = `${known}, Braze id ${String(profile.person_id)}`;
+  const name = [profile.first_name, profile.last_name].map(formatValue).join(' ').trim();
+  const externalId = formatValue(profile.external_id);
+  const known = externalId === '' ? 'anonymous' : `external id ${externalId}`;
+  const ids = `${known}, Braze id ${formatValue(profile.person_id)}`;
   return showControls(name === '' ? ids : `${name} (${ids})`);
 }
 
