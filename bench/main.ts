@@ -17,6 +17,7 @@ import { describeMachine } from './machine.ts';
 import { parseOptions } from './options.ts';
 import { measureIdlePoll, type PollCost } from './poll/measure-poll.ts';
 import { PreparedInputs } from './prepared-inputs.ts';
+import { measureProfiles, type ProfilesCost } from './profiles/measure-profiles.ts';
 import { type PythonEnvironment, preparePython } from './python-environment.ts';
 import { formatReport, type Report } from './report.ts';
 import type { InputSummary } from './summary.ts';
@@ -62,13 +63,16 @@ async function measureAll(): Promise<Report> {
     poll.push(await measureIdlePoll(keys, { rounds, signal }));
   }
   const backlog = await measureBacklogGrowth(inputs, prepare, series.backlog);
-  checked += poll.length + backlog.length;
+  const profiles: ProfilesCost[] = [];
+  for (const count of series.profiles)
+    profiles.push(await measureProfiles(count, options.addedEvents, { signal, say }));
+  checked += poll.length + backlog.length + profiles.length;
   return {
     machine: describeMachine(python?.duckdb),
     rounds,
     inputs: summaries,
     ...(cutObject ? { cutObject } : {}),
-    growth: { table, poll, backlog },
+    growth: { table, poll, backlog, profiles },
     notes,
   };
 }

@@ -5,12 +5,12 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { CODECS, type Codec, INPUT_NAMES, type InputName } from './inputs.ts';
 import { READ_AVRO_VERSION } from './python-environment.ts';
 
-/** What grows: the table that is added to, the bucket that is polled, the backlog that is loaded. */
-const SERIES_NAMES = ['table', 'poll', 'backlog'] as const;
+/** What grows: the table that is added to, the bucket that is polled, the backlog, the history of profiles. */
+const SERIES_NAMES = ['table', 'poll', 'backlog', 'profiles'] as const;
 
 type SeriesName = (typeof SERIES_NAMES)[number];
 type PartName = InputName | SeriesName;
-/** Rows of the table, keys of the bucket, events of the backlog, each from few to many. */
+/** Rows of the table, keys of the bucket, events of backlog and history, each from few to many. */
 type Steps = Readonly<Record<SeriesName, readonly number[]>>;
 
 interface Asked {
@@ -61,21 +61,27 @@ const USUAL: Amounts = {
     table: [MILLION / 10, MILLION, 10 * MILLION],
     poll: [1_000, 10_000, 100_000],
     backlog: [MILLION],
+    profiles: [2 * MILLION],
   },
   addedEvents: 100_000,
 };
 
 /** Shows that everything works, in a minute; a hundred tables would take most of it. */
 const QUICK: Amounts = {
-  parts: ['wide', 'table', 'poll'],
+  parts: ['wide', 'table', 'poll', 'profiles'],
   events: 10_000,
   rounds: 1,
-  steps: { table: [10_000, 50_000], poll: [1_000], backlog: [10_000] },
+  steps: { table: [10_000, 50_000], poll: [1_000], backlog: [10_000], profiles: [50_000] },
   addedEvents: 1_000,
 };
 
 /** The steps that `--growth` puts on top: they take most of an hour. */
-const LARGEST: Steps = { table: [50 * MILLION], poll: [MILLION], backlog: [10 * MILLION] };
+const LARGEST: Steps = {
+  table: [50 * MILLION],
+  poll: [MILLION],
+  backlog: [10 * MILLION],
+  profiles: [50 * MILLION],
+};
 
 export function parseOptions(argv: readonly string[]): BenchOptions {
   const asked = new Command('bench')
@@ -110,7 +116,12 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     ),
     events: asked.events ?? amounts.events,
     rounds: asked.rounds ?? amounts.rounds,
-    series: { table: stepsOf('table'), poll: stepsOf('poll'), backlog: stepsOf('backlog') },
+    series: {
+      table: stepsOf('table'),
+      poll: stepsOf('poll'),
+      backlog: stepsOf('backlog'),
+      profiles: stepsOf('profiles'),
+    },
     addedEvents: amounts.addedEvents,
     readAvro: asked.readAvro,
     json: asked.json,

@@ -128,6 +128,7 @@ export type { AttributeCount, SampleChange, SyncPreview } from './sync/sync-prev
 export type { SyncRun } from './sync/sync-runs.ts';
 export { readSyncStatus, type SyncStatus } from './sync/sync-status.ts';
 export type { SyncConfig, UnknownRule } from './sync-settings.ts';
+export { type UpdateOptions, type UpdateResult, updateProfiles } from './update-profiles.ts';
 export { Database, type OpenOptions } from './warehouse/database.ts';
 export { requeueObjects } from './warehouse/object-ledger.ts';
 export { type Published, type PublishOptions, publishDatabase } from './warehouse/publish.ts';

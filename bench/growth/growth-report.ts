@@ -4,6 +4,7 @@
 import Table from 'cli-table3';
 import { formatSpread, formatTimes, formatWhole } from '../format-figures.ts';
 import type { PollCost } from '../poll/measure-poll.ts';
+import type { ProfilesCost } from '../profiles/measure-profiles.ts';
 import type { BacklogStep } from './backlog-growth.ts';
 import type { TableStep } from './table-growth.ts';
 
@@ -11,13 +12,15 @@ export interface GrowthReport {
   readonly table: readonly TableStep[];
   readonly poll: readonly PollCost[];
   readonly backlog: readonly BacklogStep[];
+  readonly profiles: readonly ProfilesCost[];
 }
 
-export function formatGrowth({ table, poll, backlog }: GrowthReport): readonly string[] {
+export function formatGrowth({ table, poll, backlog, profiles }: GrowthReport): readonly string[] {
   return [
     ...(table.length > 0 ? [formatTableSteps(table)] : []),
     ...(poll.length > 0 ? [formatPolls(poll)] : []),
     ...(backlog.length > 0 ? [formatBacklogSteps(backlog)] : []),
+    ...(profiles.length > 0 ? [formatProfiles(profiles)] : []),
   ];
 }
 
@@ -52,6 +55,26 @@ function formatPolls(costs: readonly PollCost[]): string {
       ...[seconds, cpuSeconds].map(formatSeconds),
       formatWhole(peakBytes / 1e6),
     ]);
+  }
+  return table.toString();
+}
+
+function formatProfiles(costs: readonly ProfilesCost[]): string {
+  const table = createTable(['history', 'profiles', 'seconds', 'CPU s', 'time', 'peak memory MB']);
+  for (const { events, people, batchEvents, refreshed, rebuild, refresh } of costs) {
+    const rows = [
+      [`${formatWhole(people)}, all`, rebuild] as const,
+      [`${formatWhole(refreshed)} after ${formatWhole(batchEvents)} events`, refresh] as const,
+    ];
+    for (const [what, { seconds, cpuSeconds, peakBytes }] of rows)
+      table.push([
+        formatWhole(events),
+        what,
+        seconds.toFixed(1),
+        cpuSeconds.toFixed(1),
+        `1/${(rebuild.seconds / seconds).toFixed(0)}`,
+        formatWhole(Math.round(peakBytes / 1e6)),
+      ]);
   }
   return table.toString();
 }

@@ -221,11 +221,12 @@ it('an overwritten object and an earlier instant build everything again', async 
   ).toMatchObject({ rebuilt: 'an earlier instant than before', people: 0 });
 });
 
-it('a table of profiles does not take the place of another', async () => {
-  const warehouse = await TestWarehouse.forTest();
-  for (const name of ['profiles', 'facts', 'identity_findings', 'Then', 'a b'])
+it.each(['profiles', 'facts', 'identity_findings', 'Then', 'a b'])(
+  'profiles of a past instant do not take the place or the name %s',
+  async (name) => {
+    const warehouse = await TestWarehouse.forTest();
     await expect(
       writePastProfiles(warehouse.database, new Date('2026-10-01'), name),
-      name,
     ).rejects.toMatchObject({ code: 'USAGE' });
-});
+  },
+);
