@@ -78,15 +78,18 @@ describe('a signal', () => {
 });
 
 describe('demo', () => {
-  it('shows a loaded bucket and commands to paste that work', async () => {
+  it('goes round from the bucket to Braze, and shows commands to paste that work', async () => {
     const { stdout, code } = await run('demo --keep d --events 1000');
+    expect(stdout).toMatch(/^Bucket {2}1,000 events in \d+ objects, \d+ of them delivered twice\n/);
+    expect(stdout).toMatch(
+      /^Braze {3}[\d,]+ values of [\d,]+ people sent; it holds what it should of all/m,
+    );
+    expect(stdout).toMatch(/^Again {3}0 events, nothing to send/m);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^Bucket {3}1,000 events in \d+ objects, \d+ of them delivered twice\n/);
-    expect(stdout).toMatch(/^Again {4}0 events in /m);
     const pasted = [...stdout.matchAll(/^ {2}node \S+ (--config .+)$/gm)].map(
       ([, args]) => args ?? '',
     );
-    expect(pasted).toHaveLength(4);
+    expect(pasted).toHaveLength(5);
     for (const line of pasted) {
       const args = [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(
         ([, quoted, bare]) => quoted ?? bare ?? '',

@@ -1,18 +1,17 @@
-/** `currents demo`: a generated bucket, ingested into a fresh folder, and what to look at next. */
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+/** `currents demo`: the round trip in a fresh folder, told in a few lines, and what to look at next. */
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig } from '../../config.ts';
-import type { IngestResult } from '../../ingest-result.ts';
-import { formatSettingsTemplate } from '../../settings-template.ts';
+import type { DemoResult, DemoRound, DemoStage } from '../../demo.ts';
+import type { SyncReceipt } from '../../sync/run-sync.ts';
 import { describeCommand } from '../command-help.ts';
-import { exitCodeOfCycle } from '../cycle-report.ts';
+import { EXIT_CODES } from '../exit-codes.ts';
 import { parseCount } from '../option-values.ts';
 import { formatCount, formatTable, writeNote } from '../output.ts';
 import { withReader } from '../reader.ts';
 import type { Context, Session, Work } from '../session.ts';
-import { ingestOnce } from './ingest.ts';
 
 interface DemoOptions {
   readonly keep?: string;
@@ -22,7 +21,7 @@ interface DemoOptions {
 export function addDemoCommand(program: Command, session: Session): void {
   describeCommand(
     program.command('demo'),
-    'Generates a bucket, loads it twice and shows what to look at; needs no account.',
+    'Runs the round trip on a generated bucket and a local Braze; needs no account.',
     'currents demo --keep demo',
   )
     .option('--keep <folder>', 'Where to put it all (default: a new temporary folder)')
@@ -31,82 +30,91 @@ export function addDemoCommand(program: Command, session: Session): void {
 }
 
 const demo: Work<DemoOptions> = async (context, { keep, events }) => {
+  const { runDemo } = await import('../../demo.ts');
   const folder = keep ? path.resolve(keep) : await mkdtemp(path.join(tmpdir(), 'currents-demo-'));
-  await mkdir(folder, { recursive: true });
-  const settings = path.join(folder, 'currents.yaml');
-  await writeFile(
-    settings,
-    formatSettingsTemplate({ source: 'bucket', database: 'currents.duckdb' }),
-  );
-  // Whatever this machine is set up for has no part in the demo.
-  const demoContext = {
-    ...context,
-    config: loadConfig({ configPath: settings, env: {} }),
-    logger: isLogWanted(context) ? context.logger : context.logger.child({}, { level: 'warn' }),
-  };
-
-  writeNote(`generating ${formatCount(events, 'event')} into ${path.join(folder, 'bucket')} …`);
-  const generated = await generate(demoContext, events);
-  writeNote('loading them …');
-  const first = await ingestOnce(demoContext);
-  writeNote('loading again: nothing may change …');
-  const second = await ingestOnce(demoContext);
-  const campaigns = await readCampaigns(demoContext);
-  context.output.write({ folder, generated, first, second }, () =>
+  const { logger, signal, output } = context;
+  const result = await runDemo({
+    folder,
+    events,
+    hooks: {
+      // The demo tells its own story; the log's lines are for those who asked for them.
+      logger: isLogWanted(context) ? logger : logger.child({}, { level: 'warn' }),
+      signal,
+      onStage: (stage) => writeNote(STAGES[stage]),
+    },
+  });
+  const campaigns = await readCampaigns(context, folder);
+  output.write(result, () =>
     [
-      formatLoads(generated, first, second),
-      `${formatTable(['campaign', 'sent', 'opens', 'clicks'], campaigns)}`,
+      formatStory(result),
+      formatTable(['campaign', 'sent', 'opened by', 'clicked by', 'revenue'], campaigns),
       formatNext(folder),
     ].join('\n\n'),
   );
-  return exitCodeOfCycle(first);
+  return isRight(result) ? EXIT_CODES.done : EXIT_CODES.failed;
 };
 
-/** The demo tells its own story; the log's lines are for those who asked for them. */
+const STAGES: Readonly<Record<DemoStage, string>> = {
+  generate: 'generating a bucket …',
+  load: 'loading it, all but its last two hours …',
+  send: 'sending what changed to a local Braze …',
+  'load more': 'loading the last two hours …',
+  'send more': 'sending what that changed …',
+  repeat: 'all again: nothing may change …',
+};
+
 function isLogWanted({ config }: Context): boolean {
   return config.logLevel !== 'info';
 }
 
-interface Generated {
-  readonly objects: number;
-  readonly events: number;
-  readonly duplicates: number;
-}
-
-async function generate({ config, signal }: Context, events: number): Promise<Generated> {
-  const { generateBucket } = await import('../../sandbox/generate-bucket.ts');
-  const { openSource } = await import('../../pipeline.ts');
-  const store = openSource(config);
-  try {
-    return await generateBucket(store, { events }, undefined, signal);
-  } finally {
-    store.close();
-  }
+/** Whether the demo shows what it promises. */
+function isRight({ first, later, again }: DemoResult): boolean {
+  const rounds = [first, later, again];
+  return (
+    rounds.every(({ desired, equal }) => desired > 0 && desired === equal) &&
+    rounds.every(({ cycle }) => cycle.objects.quarantined === 0) &&
+    again.cycle.events.loaded === 0 &&
+    again.sync.attributes === 0
+  );
 }
 
 const CAMPAIGNS = `
-  with touches as (
-    select campaign_name, 'sent' as kind from events.users_messages_email_send
-    union all select campaign_name, 'opened' from events.users_messages_email_open
-    union all select campaign_name, 'clicked' from events.users_messages_email_click)
-  select campaign_name, count(*) filter (kind = 'sent') as sent,
-    count(*) filter (kind = 'opened') as opens, count(*) filter (kind = 'clicked') as clicks
-  from touches where campaign_name is not null
+  select campaign_name, sum(sent)::bigint as sent, sum(unique_opens)::bigint as opened,
+    sum(unique_clicks)::bigint as clicked, sum(revenue) as revenue
+  from c360.campaign_performance where campaign_name is not null and channel = 'email'
   group by campaign_name order by sent desc limit 5`;
 
-async function readCampaigns(context: Context): Promise<readonly string[][]> {
+async function readCampaigns(context: Context, folder: string): Promise<readonly string[][]> {
   const { readQuery } = await import('../../warehouse/query.ts');
-  const { rows } = await withReader(context, async (database) => readQuery(database, CAMPAIGNS, 5));
+  const config = loadConfig({ configPath: path.join(folder, 'currents.yaml'), env: {} });
+  const { rows } = await withReader({ ...context, config }, async (database) =>
+    readQuery(database, CAMPAIGNS, 5),
+  );
   return rows.map((row) => [...row]);
 }
 
-function formatLoads(generated: Generated, first: IngestResult, second: IngestResult): string {
-  const types = Object.keys(first.eventTypes).length;
+function formatStory({ generated, first, later, again, braze }: DemoResult): string {
+  const { cycle, sync } = first;
+  const types = Object.keys(cycle.eventTypes).length;
   return [
-    `Bucket   ${formatCount(generated.events, 'event')} in ${formatCount(generated.objects, 'object')}, ${generated.duplicates} of them delivered twice`,
-    `Loaded   ${formatCount(first.events.loaded, 'event')} of ${formatCount(types, 'type')} in ${first.seconds.toFixed(1)} s, ${formatCount(first.events.duplicates, 'duplicate')} left out`,
-    `Again    ${formatCount(second.events.loaded, 'event')} in ${second.seconds.toFixed(1)} s: every event is in its table once`,
+    `Bucket  ${formatCount(generated.events, 'event')} in ${formatCount(generated.objects, 'object')}, ${generated.duplicates} of them delivered twice`,
+    `Loaded  ${formatCount(cycle.events.loaded, 'event')} of ${formatCount(types, 'type')} in ${cycle.seconds.toFixed(1)} s, ${formatCount(cycle.events.duplicates, 'duplicate')} left out`,
+    `People  ${formatCount(first.desired, 'profile')} with an external id`,
+    `Braze   ${formatSent(sync)}; ${formatHeld(first)}`,
+    `Later   ${formatCount(later.cycle.events.loaded, 'event')} of the last two hours: ${formatSent(later.sync)}; ${formatHeld(later)}`,
+    `Again   ${formatCount(again.cycle.events.loaded, 'event')}, ${formatSent(again.sync)}; ${braze.requests} requests in all`,
   ].join('\n');
+}
+
+function formatSent({ attributes, planned }: SyncReceipt): string {
+  if (attributes === 0) return 'nothing to send';
+  return `${formatCount(attributes, 'value')} of ${planned === 1 ? '1 person' : `${planned.toLocaleString('en')} people`} sent`;
+}
+
+function formatHeld({ desired, equal }: DemoRound): string {
+  return desired === equal
+    ? `it holds what it should of all ${desired.toLocaleString('en')}`
+    : `it holds what it should of ${equal} of ${desired}`;
 }
 
 function formatNext(folder: string): string {
@@ -114,9 +122,10 @@ function formatNext(folder: string): string {
   return [
     'Have a look:',
     `  ${command} status`,
-    `  ${command} query "select hour, sum(row_count) from ops.objects group by hour order by hour"`,
-    `  ${command} query "select time, user_id, url from events.users_messages_email_click limit 5"`,
-    `  ${command} schemas diff users.messages.email.Click v1 v10`,
+    `  ${command} query "select person_id, external_id, email_opened_30d, last_seen_at from c360.profiles limit 5"`,
+    `  ${command} audiences show engaged_readers`,
+    `  ${command} sync status`,
+    `  ${command} query "from c360.timeline order by time desc limit 10"`,
     '',
     'With a bucket of your own:',
     `  ${programName()} init --source s3://your-bucket/currents/`,
