@@ -84,6 +84,7 @@ export interface DemoResult {
 export async function runDemo({ folder, events, hooks }: DemoOptions): Promise<DemoResult> {
   const { startBrazeSandbox } = await import('./sandbox/braze/start-sandbox.ts');
   const now = hooks.now ?? (() => new Date());
+  await mkdir(path.join(folder, 'attributes'), { recursive: true });
   const sandbox = await startBrazeSandbox({ statePath: path.join(folder, 'braze.json') });
   try {
     const config = await writeDemoFolder(folder, sandbox.url);
@@ -92,7 +93,7 @@ export async function runDemo({ folder, events, hooks }: DemoOptions): Promise<D
     const round = async (load: DemoStage, send: DemoStage, until?: Date): Promise<DemoRound> => {
       hooks.onStage?.(load);
       const cycle = await runCycle(config, until ? { until } : {}, hooks);
-      hooks.onStage?.(send);
+      if (send !== load) hooks.onStage?.(send);
       return { cycle, ...(await sendAndCompare(config, sandbox, hooks)) };
     };
     const first = await round('load', 'send', new Date(generated.until.getTime() - LATER_MS));
@@ -115,7 +116,6 @@ export async function runDemo({ folder, events, hooks }: DemoOptions): Promise<D
 async function writeDemoFolder(folder: string, url: string): Promise<Config> {
   const settings = formatSettingsTemplate({ source: 'bucket', database: 'currents.duckdb' });
   const configPath = path.join(folder, 'currents.yaml');
-  await mkdir(path.join(folder, 'attributes'), { recursive: true });
   await writeFile(configPath, `${settings}${SECTIONS(url)}`);
   await writeFile(path.join(folder, 'attributes/engagement.sql'), ENGAGEMENT);
   // The local Braze takes any key; a real one is not to be written into a file that others read.
