@@ -21,7 +21,7 @@ import { runSync, type SyncHooks, type SyncReceipt } from './sync/run-sync.ts';
 const LATER_MS = 2 * 3_600_000;
 const HOUR_MS = 3_600_000;
 
-export const DEMO_SYNC = 'daily';
+const DEMO_SYNC = 'daily';
 
 /** One row a person: the identifier, and a column for each attribute. */
 const ENGAGEMENT = `-- One row a person: the identifier, and a column for each attribute.
