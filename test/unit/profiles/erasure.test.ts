@@ -6,6 +6,7 @@ import { loadConfig } from '../../../src/config.ts';
 import { forgetPeople } from '../../../src/forget.ts';
 import { ERASURE_RULES, personColumnsOf } from '../../../src/profiles/erasure-rules.ts';
 import { createProfilesTable } from '../../../src/profiles/profiles-table.ts';
+import { refreshProfiles } from '../../../src/profiles/refresh-profiles.ts';
 import { openFilesDestination } from '../../../src/sync/stage-files.ts';
 import {
   anOpen,
@@ -355,4 +356,44 @@ describe('files that a sync has staged', () => {
       expect(await forgetPeople(config, ['crm-zelda'])).toMatchObject({ stagedFiles: 0 });
     },
   );
+});
+
+describe('profiles after an erasure', () => {
+  it('are those of a rebuild from the events that are left', async () => {
+    const flags = { 'profiles.refresh': 'after ingest' };
+    const bucket = await aBucket(['zelda', 'otto', 'ida']);
+    const former = userId('zelda', 1);
+    await putEvents(bucket, UPDATE, [anUpdate(200, 'zelda', former)]);
+    await putEvents(bucket, ORPHAN, [anOrphan(300, 'zelda', former, userId('zelda'))]);
+    // Ida was booked under the number of zelda once.
+    await putEvents(bucket, OPEN, [anOpen(30, 'ida', { external_user_id: 'crm-zelda' })]);
+    await bucket.cycle({}, flags);
+    expect(await bucket.column('select person_id from c360.profiles order by 1')).toEqual(
+      ['ida', 'otto', 'zelda'].map((person) => userId(person)),
+    );
+    await putEvents(bucket, DELETE, [anEvent(500, { user_id: former })]);
+    await putEvents(bucket, OPEN, [anOpen(31, 'otto'), anOpen(32, 'zelda')]);
+    const { erasures } = await bucket.cycle({}, flags);
+    expect(erasures).toMatchObject({ people: 1, rewritten: true });
+    expect(readAllBytes(bucket)).not.toContain('zelda');
+    const queries = [
+      'select * exclude (as_of) from c360.profiles order by person_id',
+      'from c360.identities order by user_id',
+      'select user_id from c360.users order by user_id',
+      'select time, kind, user_id from c360.activity join c360.users using (user_no) order by all',
+    ];
+    async function readAll() {
+      return bucket.withDatabase(async (database) => {
+        const found: unknown[] = [];
+        for (const query of queries) found.push(await database.rows(query));
+        return found;
+      });
+    }
+    const kept = await readAll();
+    expect(kept[1]).toHaveLength(2);
+    await bucket.withDatabase(async (database) =>
+      refreshProfiles(database, { asOf: bucket.now, full: true }),
+    );
+    expect(await readAll()).toEqual(kept);
+  }, 60_000);
 });
