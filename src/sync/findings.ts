@@ -89,6 +89,10 @@ export const FINDINGS = {
     remedy: 'cut it in the query',
   },
   too_large: { reason: 'it is larger than 100 KB', remedy: 'send less of it' },
+  row_too_large: {
+    reason: 'cloud data ingestion takes 250 attributes and 1 MB of a person at a time',
+    remedy: 'send less of it, or split the sync in two with half of the attributes each',
+  },
   out_of_range: { reason: 'the integer has more than 64 bits', remedy: 'cast it in the query' },
   not_finite: { reason: 'it is not a finite number or time', remedy: 'use null in the query' },
   year_out_of_range: {

@@ -48,6 +48,7 @@ export async function planSync(
       }
       await books.plan(sources, kind, wrong, held);
     }
+    if (definition.destination.kind === 'files') await books.refuseLargeRows();
     await books.keepUnchanged();
     await books.noteAttributes();
     return await books.count();
@@ -196,6 +197,18 @@ class PlanBooks {
         len(operators) = 0 as repeatable, if(attribute_count = 0, 'same', 'planned') as status,
         0 as attempts, entries, fingerprints
       from (${delta})`);
+  }
+
+  /** Limits of a row in a file: Braze, "Cloud Data Ingestion, product limitations", 2026-09. */
+  async refuseLargeRows(): Promise<void> {
+    const tooLarge = `${this.#mine} and run_id = ${this.#runId} and (attribute_count > 250 or strlen(attributes) > 1000000)`;
+    const { reason, remedy } = FINDINGS.row_too_large;
+    await this.#database.run(`
+      insert into sync.rejected
+      select ${this.#head}, identifier_kind, identifier, null, attribute_count || ' attributes', 'row_too_large',
+        ${quoteLiteral(reason)}, ${quoteLiteral(remedy)}, 1, 'validation', ${this.#at}
+      from sync.outbox where ${tooLarge};
+      delete from sync.outbox where ${tooLarge}`);
   }
 
   /** Braze has all of their rows already: noted, so that the next run need not compare them. */

@@ -28,7 +28,8 @@ export interface TestSyncOptions {
   readonly audiences?: Readonly<Record<string, AudienceConfig['as']>>;
   readonly attributes?: Partial<AttributeQueryConfig>;
   readonly sync?: Partial<SyncConfig>;
-  readonly destination?: Partial<Pick<DestinationConfig, 'allow' | 'rename'>>;
+  /** `kind` says what is checked; it is always the same Braze that answers. */
+  readonly destination?: Partial<Pick<DestinationConfig, 'kind' | 'allow' | 'rename'>>;
 }
 
 export class TestSync {
@@ -96,7 +97,7 @@ export class TestSync {
           allow: undefined,
           rename: {},
           ...destination,
-        },
+        } as DestinationConfig,
       },
     };
   }

@@ -98,6 +98,12 @@ const CASES: Readonly<Record<FindingCode, readonly Case[]>> = {
     { value: "list_transform(range(500), lambda i: {a: repeat('x', 240)})" },
     { value: "{a: list_transform(range(500), lambda i: repeat('x', 240) || i)}" },
   ],
+  row_too_large: [
+    {
+      value: `${Array.from({ length: 250 }, (_, index) => `1 as a${index}`).join(', ')}, 1`,
+      options: { destination: { kind: 'files' } },
+    },
+  ],
   out_of_range: [{ value: '9223372036854775808::hugeint' }],
   not_finite: [
     { value: "'nan'::double" },
