@@ -21,7 +21,7 @@ beforeEach(async () => {
     }),
   );
   writeFileSync(path.join(cwd, 'a.avro'), await writeContainer(SCHEMA, records));
-  expect((await run('ingest --source .')).code).toBe(0);
+  await run('ingest --source .');
 });
 
 afterEach(() => rmSync(cwd, { recursive: true }));
