@@ -1,6 +1,7 @@
 /**
- * Numbers as the tables show them.
+ * Numbers as the tables show them, and the tables.
  */
+import Table from 'cli-table3';
 import type { Spread } from './summary.ts';
 
 /** `median (min–max)`, or the one number there is. */
@@ -18,4 +19,17 @@ export function formatTimes(value: number): string {
 
 export function formatWhole(value: number): string {
   return Math.round(value).toLocaleString('en-US');
+}
+
+export function formatSeconds(value: number): string {
+  return value.toFixed(2);
+}
+
+/** Without lines between the rows. */
+export function createTable(head: readonly string[]) {
+  return new Table({
+    head: [...head],
+    colAligns: head.map((_, column) => (column === 0 ? 'left' : 'right')),
+    style: { head: [], border: [], compact: true },
+  });
 }

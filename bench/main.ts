@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: what our ingest costs, beside what DuckDB alone needs for the same rows, what its own
- * Avro reader takes and what people's scripts take; and how the cost grows with what is there already.
+ * Avro reader takes and what people's scripts take; how the cost grows with what is there already; and what
+ * it costs to send a million people's attributes back.
  * docs/performance.md tells what is measured.
  *
  * Nothing is asserted about time, only that everybody stored the right rows. All of it happens in a
@@ -21,6 +22,7 @@ import { measureProfiles, type ProfilesCost } from './profiles/measure-profiles.
 import { type PythonEnvironment, preparePython } from './python-environment.ts';
 import { formatReport, type Report } from './report.ts';
 import type { InputSummary } from './summary.ts';
+import { measureSync, type SyncReport } from './sync/measure-sync.ts';
 
 const options = parseOptions(process.argv);
 const interruption = new AbortController();
@@ -67,12 +69,14 @@ async function measureAll(): Promise<Report> {
   for (const count of series.profiles)
     profiles.push(await measureProfiles(count, options.addedEvents, { signal, say }));
   checked += poll.length + backlog.length + profiles.length;
+  const sync = await measureClosedLoop(common);
   return {
     machine: describeMachine(python?.duckdb),
     rounds,
     inputs: summaries,
     ...(cutObject ? { cutObject } : {}),
     growth: { table, poll, backlog, profiles },
+    ...(sync ? { sync } : {}),
     notes,
   };
 }
@@ -97,6 +101,17 @@ async function measureTable(common: Omit<GrowthSetting, 'folder'>): Promise<read
   const steps = await measureTableGrowth(setting, options.series.table, options.addedEvents);
   if (!options.keep) await rm(home, { recursive: true });
   return steps;
+}
+
+async function measureClosedLoop(
+  common: Omit<GrowthSetting, 'folder'>,
+): Promise<SyncReport | undefined> {
+  if (options.people === 0) return undefined;
+  const home = path.join(folder, 'sync');
+  await mkdir(home);
+  const report = await measureSync({ ...common, folder: home }, options.people);
+  if (!options.keep) await rm(home, { recursive: true });
+  return report;
 }
 
 function say(line: string): void {

@@ -7,9 +7,12 @@ import { READ_AVRO_VERSION } from './python-environment.ts';
 
 /** What grows: the table that is added to, the bucket that is polled, the backlog, the history of profiles. */
 const SERIES_NAMES = ['table', 'poll', 'backlog', 'profiles'] as const;
+/** The way back to Braze. */
+const SYNC_NAME = 'sync';
+const PART_NAMES = [...INPUT_NAMES, ...SERIES_NAMES, SYNC_NAME] as const;
 
 type SeriesName = (typeof SERIES_NAMES)[number];
-type PartName = InputName | SeriesName;
+type PartName = (typeof PART_NAMES)[number];
 /** Rows of the table, keys of the bucket, events of backlog and history, each from few to many. */
 type Steps = Readonly<Record<SeriesName, readonly number[]>>;
 
@@ -17,6 +20,7 @@ interface Asked {
   readonly only?: readonly PartName[];
   readonly codec?: readonly Codec[];
   readonly events?: number;
+  readonly people?: number;
   readonly rounds?: number;
   readonly growth: boolean;
   readonly quick: boolean;
@@ -34,6 +38,8 @@ export interface BenchOptions {
   readonly series: Steps;
   /** Events that are added to the table. */
   readonly addedEvents: number;
+  /** Who is sent to Braze; 0 where that is not to be measured. */
+  readonly people: number;
   /** Version of DuckDB for the contenders in Python. */
   readonly readAvro: string;
   readonly json: boolean;
@@ -48,12 +54,13 @@ interface Amounts {
   readonly rounds: number;
   readonly steps: Steps;
   readonly addedEvents: number;
+  readonly people: number;
 }
 
 const MILLION = 1_000_000;
 
 const USUAL: Amounts = {
-  parts: ['wide', 'medium', 'small', ...SERIES_NAMES],
+  parts: ['wide', 'medium', 'small', ...SERIES_NAMES, SYNC_NAME],
   inAllCodecs: 'wide',
   events: MILLION,
   rounds: 5,
@@ -64,15 +71,17 @@ const USUAL: Amounts = {
     profiles: [2 * MILLION],
   },
   addedEvents: 100_000,
+  people: MILLION,
 };
 
 /** Shows that everything works, in a minute; a hundred tables would take most of it. */
 const QUICK: Amounts = {
-  parts: ['wide', 'table', 'poll', 'profiles'],
+  parts: ['wide', 'table', 'poll', 'profiles', SYNC_NAME],
   events: 10_000,
   rounds: 1,
   steps: { table: [10_000, 50_000], poll: [1_000], backlog: [10_000], profiles: [50_000] },
   addedEvents: 1_000,
+  people: 2_000,
 };
 
 /** The steps that `--growth` puts on top: they take most of an hour. */
@@ -87,13 +96,13 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
   const asked = new Command('bench')
     .description('Compares our ingest with what DuckDB alone needs and with what people write.')
     .addOption(
-      new Option('--only <part...>', 'Only these inputs and series').choices([
-        ...INPUT_NAMES,
-        ...SERIES_NAMES,
+      new Option('--only <part...>', 'Only these inputs, series and the sync').choices([
+        ...PART_NAMES,
       ]),
     )
     .addOption(new Option('--codec <codec...>', 'Only these codecs').choices([...CODECS]))
     .option('--events <n>', 'Events of each input; default: 1000000', parseCount)
+    .option('--people <n>', 'People of the sync; default: 1000000', parseCount)
     .option('--rounds <n>', 'Measurements of each contender; default: 5', parseCount)
     .option('--growth', 'The largest steps of the series as well', false)
     .option('--quick', 'About a minute: few events, one round, every contender', false)
@@ -123,6 +132,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
       profiles: stepsOf('profiles'),
     },
     addedEvents: amounts.addedEvents,
+    people: parts.includes(SYNC_NAME) ? (asked.people ?? amounts.people) : 0,
     readAvro: asked.readAvro,
     json: asked.json,
     keep: asked.keep,

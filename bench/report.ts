@@ -10,6 +10,8 @@ import { formatSpread, formatTimes, formatWhole } from './format-figures.ts';
 import { formatGrowth, type GrowthReport } from './growth/growth-report.ts';
 import type { Machine } from './machine.ts';
 import type { InputSummary, Ratio } from './summary.ts';
+import type { SyncReport } from './sync/measure-sync.ts';
+import { formatSync } from './sync/sync-report.ts';
 
 export interface Report {
   readonly machine: Machine;
@@ -17,16 +19,18 @@ export interface Report {
   readonly inputs: readonly InputSummary[];
   readonly cutObject?: CutObject;
   readonly growth: GrowthReport;
+  readonly sync?: SyncReport;
   /** What did not take part, and why. */
   readonly notes: readonly string[];
 }
 
 export function formatReport(report: Report): string {
-  const { machine, rounds, inputs, cutObject, growth, notes } = report;
+  const { machine, rounds, inputs, cutObject, growth, sync, notes } = report;
   return [
     ...(inputs.length > 0 ? [formatInputs(inputs)] : []),
     ...(cutObject ? [formatCutObject(cutObject)] : []),
     ...formatGrowth(growth),
+    ...(sync ? formatSync(sync) : []),
     `Median (lowest–highest) of ${rounds} rounds; ratios within a round.`,
     `${machine.cores} × ${machine.cpu}, ${formatWhole(machine.memoryBytes / 1e9)} GB, ${machine.platform}, Node.js ${machine.node}, DuckDB ${machine.duckdb} (${machine.readAvroDuckdb ?? 'none'} in Python)`,
     ...notes,

@@ -1,8 +1,13 @@
 /**
  * The series → tables for people, one for each series that was measured.
  */
-import Table from 'cli-table3';
-import { formatSpread, formatTimes, formatWhole } from '../format-figures.ts';
+import {
+  createTable,
+  formatSeconds,
+  formatSpread,
+  formatTimes,
+  formatWhole,
+} from '../format-figures.ts';
 import type { PollCost } from '../poll/measure-poll.ts';
 import type { ProfilesCost } from '../profiles/measure-profiles.ts';
 import type { BacklogStep } from './backlog-growth.ts';
@@ -89,16 +94,4 @@ function formatBacklogSteps(steps: readonly BacklogStep[]): string {
     ]);
   }
   return table.toString();
-}
-
-function createTable(head: readonly string[]) {
-  return new Table({
-    head: [...head],
-    colAligns: head.map((_, column) => (column === 0 ? 'left' : 'right')),
-    style: { head: [], border: [], compact: true },
-  });
-}
-
-function formatSeconds(value: number): string {
-  return value.toFixed(2);
 }
