@@ -8,7 +8,6 @@
 import type { Database } from '../../src/warehouse/database.ts';
 
 export const PEOPLE_TABLE = 'crm.people';
-export const ATTRIBUTES_PER_PERSON = 20;
 
 /** One person in so many is changed. */
 const CHANGED_ONE_IN = 100;

@@ -29,7 +29,7 @@ export interface SendCost extends StepCost {
   readonly refused: number;
 }
 
-export interface LoadCost {
+interface LoadCost {
   readonly requestsPerSecond: number;
   readonly cpuSeconds: number;
 }

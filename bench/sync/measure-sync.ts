@@ -37,7 +37,7 @@ export interface StepCost extends Measurement {
   readonly load: number;
 }
 
-export interface StagingCost extends StepCost {
+interface StagingCost extends StepCost {
   readonly format: Format;
   /** From the plan to the manifest. */
   readonly stagingSeconds: number;
