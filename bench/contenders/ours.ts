@@ -1,6 +1,7 @@
 /**
  * The whole of `currents ingest`, from the built package: list the folder, write the ledger, read, check
- * and decode the objects, find duplicates, load in transactions, close the database. Default settings.
+ * and decode the objects, find duplicates, load in transactions, close the database. Default settings, but
+ * profiles are left alone: nobody else here makes any.
  */
 import { measure, readTask } from '../measure.ts';
 
@@ -8,7 +9,8 @@ const { input, database } = readTask();
 // What users run is the built package, so that is what is measured; the types are those of its source.
 const built = new URL('../../dist/index.js', import.meta.url).href;
 const { loadConfig, runCycle } = (await import(built)) as typeof import('../../src/index.ts');
-const config = loadConfig({ flags: { 'source.url': input, database }, env: {}, cwd: input });
+const flags = { 'source.url': input, database, 'profiles.refresh': 'manual' };
+const config = loadConfig({ flags, env: {}, cwd: input });
 
 await measure(async () => {
   const { objects } = await runCycle(config);
