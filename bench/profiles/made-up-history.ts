@@ -86,7 +86,7 @@ export async function makeHistory(config: Config, events: number): Promise<void>
       const { object_id } = await nextObject(database);
       await database.run(
         `create table events.${table} as
-         ${selectEvents(columns, object_id)} from (select n, ${person} as person, ${time} as time from range(${rows}) t(n))`,
+         ${selectEvents(columns, object_id, 0)} from (select n, ${person} as person, ${time} as time from range(${rows}) t(n))`,
       );
       await database.run('insert into ops.event_tables values ($1, $2)', [name, table]);
       await database.run(
@@ -116,7 +116,7 @@ export async function addBatch(config: Config, history: number, events: number):
       const { object_id } = await nextObject(database);
       await database.run(
         `insert into events.${tableOf(name)} by name
-         ${selectEvents(columns, object_id)} from (select n + ${history} as n, person, time
+         ${selectEvents(columns, object_id, history)} from (select n + ${history} as n, person, time
            from (select n, ${person} as person, ${time} as time from range(${rows}) t(n)))`,
       );
       await noteObjects(database, name, rows, object_id);
@@ -137,11 +137,12 @@ function tableOf(eventType: string): string {
   return eventType.toLowerCase().replaceAll('.', '_');
 }
 
-function selectEvents(columns: EventType['columns'], objectId: number): string {
+/** @param first the number of the first event */
+function selectEvents(columns: EventType['columns'], objectId: number, first: number): string {
   const own = Object.entries(columns).map(([name, sql]) => `${sql} as ${name}`);
   return `select md5(n::varchar || time::varchar) as id, printf('%024x', person) as user_id,
     case when person % 10 > 0 then 'crm-' || person end as external_user_id, time,
-    ${own.join(', ')}, ${objectId} + (row_number() over () - 1) // ${EVENTS_PER_OBJECT} as _object_id`;
+    ${own.join(', ')}, ${objectId} + (n - ${first}) // ${EVENTS_PER_OBJECT} as _object_id`;
 }
 
 async function nextObject(database: Warehouse): Promise<{ object_id: number }> {

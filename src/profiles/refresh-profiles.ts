@@ -22,6 +22,7 @@ import { buildIdentities } from './identities.ts';
 import { resolveIdentity } from './identity.ts';
 import { formatInstant } from './instant.ts';
 import { createProfilesTable, rowsTableOf } from './profiles-table.ts';
+import { rewriteHollow } from './rewrite-hollow.ts';
 import { emptyState, readState, reduceFacts, type StateRow, writeState } from './state-tables.ts';
 import { addUsersOfMove, collectTouchedPeople } from './touched-people.ts';
 
@@ -115,6 +116,9 @@ async function addNews(
   const asOf = formatInstant(options.asOf);
   const portions = await listPortions(database, { portionEvents: options.portionEvents });
   return database.withTransaction(async () => {
+    const isNew = await createProfilesTable(database, PROFILES);
+    for (const table of ['c360.identities', rowsTableOf(PROFILES)])
+      await rewriteHollow(database, table);
     await database.run('create or replace temp table touched_users (user_no integer)');
     for (const portion of portions) {
       await addPortion(database, portion, asOf, options);
@@ -124,7 +128,7 @@ async function addNews(
     await resolveIdentity(database, { state: 'c360', asOf });
     await collectTouchedPeople(database);
     await buildIdentities(database, 'touched_users', asOf);
-    if (await createProfilesTable(database, PROFILES)) await touchEverybody(database);
+    if (isNew) await touchEverybody(database);
     const refreshed = await makeProfiles(database, options);
     await finish(database, options, state.reducedFacts, now);
     return { ...countPortions(portions), refreshed };
