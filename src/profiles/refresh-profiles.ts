@@ -25,6 +25,7 @@ import { createProfilesTable, rowsTableOf } from './profiles-table.ts';
 import { rewriteHollow } from './rewrite-hollow.ts';
 import { emptyState, readState, reduceFacts, type StateRow, writeState } from './state-tables.ts';
 import { addUsersOfMove, collectTouchedPeople } from './touched-people.ts';
+import { copyTouchedState, dropTouchedState } from './touched-state.ts';
 
 export interface RefreshOptions {
   /** Profiles are of this instant: nothing later counts, and windows end here. */
@@ -129,7 +130,8 @@ async function addNews(
     await collectTouchedPeople(database);
     await buildIdentities(database, 'touched_users', asOf);
     if (isNew) await touchEverybody(database);
-    const refreshed = await makeProfiles(database, options);
+    const refreshed = await makeProfiles(database, options, await copyTouchedState(database));
+    await dropTouchedState(database);
     await finish(database, options, state.reducedFacts, now);
     return { ...countPortions(portions), refreshed };
   });
@@ -167,7 +169,7 @@ async function rebuild(
     await createProfilesTable(database, PROFILES);
     await database.run(`delete from ${rowsTableOf(PROFILES)}`);
     await touchEverybody(database);
-    const refreshed = await makeProfiles(database, options);
+    const refreshed = await makeProfiles(database, options, 'c360');
     await finish(database, options, 0, now);
     return { ...countPortions(portions), refreshed };
   });
@@ -191,13 +193,18 @@ async function touchEverybody(database: Database): Promise<void> {
 }
 
 /** Of the people in the temporary table `touched`. Returns how many profiles were made. */
-async function makeProfiles(database: Database, { asOf, signal }: RefreshOptions): Promise<number> {
+async function makeProfiles(
+  database: Database,
+  { asOf, signal }: RefreshOptions,
+  state: string,
+): Promise<number> {
   stopIfAborted(signal);
   await buildProfiles(database, {
     asOf,
     people: 'touched',
     identityMap: 'identity_map',
     target: PROFILES,
+    state,
   });
   const { count } = await database.row<{ count: number }>(
     `select count(*)::double as count from ${PROFILES}
