@@ -12,6 +12,7 @@ import { openPrivacyKey } from './open-privacy-door.ts';
 import { openWarehouse } from './pipeline.ts';
 import { type Erasure, erasePeople } from './profiles/erase-people.ts';
 import { stageDeletions } from './sync/stage-deletions.ts';
+import { MISSING_IDS } from './warehouse/tombstones.ts';
 
 export interface ForgetOptions {
   /** Find and count everything, change nothing. */
@@ -33,7 +34,7 @@ export interface Forgotten extends FileSteps {
 }
 
 /**
- * @throws CurrentsError DATABASE_MISSING, DATABASE_BUSY, DISK_FULL. Rows that were erased stay erased; run again,
+ * @throws CurrentsError USAGE (an id that stands for none), DATABASE_MISSING, DATABASE_BUSY, DISK_FULL. Rows that were erased stay erased; run again,
  *   and the files are cleared.
  */
 export async function forgetPeople(
@@ -47,6 +48,13 @@ export async function forgetPeople(
       message: `cannot forget anybody: there is no database ${config.database}`,
       hint: '--database names another one',
       context: { path: config.database },
+    });
+  }
+  if (ids.some((id) => MISSING_IDS.includes(id))) {
+    throw new CurrentsError({
+      code: 'USAGE',
+      message: 'cannot forget anybody: one of the ids is empty or [REDACTED] (expected ids)',
+      hint: 'events of all people without an id say just that; is a variable of your script not set?',
     });
   }
   const at = now();

@@ -10,7 +10,12 @@
 import { type Database, quoteIdentifier } from '../warehouse/database.ts';
 import { OBJECT_ID_COLUMN, RESCUED_COLUMN, readEventTable } from '../warehouse/event-tables.ts';
 import { computeKeyedHash, hashPads } from '../warehouse/keyed-hash.ts';
-import { ERASURE_FIELDS, tombstoneOf, tombstoneOfHashed } from '../warehouse/tombstones.ts';
+import {
+  ERASURE_FIELDS,
+  namesSomebody,
+  tombstoneOf,
+  tombstoneOfHashed,
+} from '../warehouse/tombstones.ts';
 import { type PersonColumn, personColumnsOf } from './erasure-rules.ts';
 import { findAllIds, listPersonTables, type PersonTable } from './find-people.ts';
 
@@ -121,7 +126,7 @@ export async function hasErasureRequests(database: Database): Promise<boolean> {
   const requests = await requestedUsers(database);
   const { found } = await database.row<{ found: boolean }>(
     `select (select count(*) from c360.erasure_queue) > 0
-       ${requests === undefined ? '' : `or (select count(*) from ${requests.table} where ${requests.userId} is not null) > 0`} as found`,
+       ${requests === undefined ? '' : `or (select count(*) from ${requests.table} where ${namesSomebody(requests.userId)}) > 0`} as found`,
   );
   return found;
 }
@@ -195,7 +200,7 @@ async function askFor(database: Database, { key, now, ids }: ErasureOptions): Pr
     requests === undefined
       ? ''
       : `union all select 'user_id', ${requests.userId}::varchar, 'delete request', max(${requests.time})
-         from ${requests.table} where ${requests.userId} is not null group by ${requests.userId}`;
+         from ${requests.table} where ${namesSomebody(requests.userId)} group by ${requests.userId}`;
   await database.run(
     `insert into erasing
      with wanted as (

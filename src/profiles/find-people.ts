@@ -8,7 +8,7 @@
  */
 import { type Database, quoteIdentifier } from '../warehouse/database.ts';
 import { type EventTable, readEventTable } from '../warehouse/event-tables.ts';
-import { type ErasureColumn, listErasureColumns } from '../warehouse/tombstones.ts';
+import { type ErasureColumn, listErasureColumns, namesSomebody } from '../warehouse/tombstones.ts';
 
 const MAX_PEOPLE_OF_EXTERNAL_ID = 10;
 
@@ -89,7 +89,7 @@ async function addIds(database: Database, kind: string, found: string): Promise<
   await database.run(
     `insert into erasing (erasure_no, kind, id, until)
      select min(erasure_no), '${kind}', id, max(until) from (${found})
-     where id not in ('', '[REDACTED]') and id not in (select id from erasing where kind = '${kind}')
+     where ${namesSomebody('id')} and id not in (select id from erasing where kind = '${kind}')
      group by id`,
   );
 }

@@ -10,7 +10,7 @@
  * agent whose tool calls have no user. These wait in c360.erasure_queue for the erasure at the end of the cycle.
  * Without tombstones none of this is asked.
  */
-import { type Database, quoteIdentifier } from './database.ts';
+import { type Database, quoteIdentifier, quoteLiteral } from './database.ts';
 import { type EventTable, OBJECT_ID_COLUMN, ROW_COLUMN } from './event-tables.ts';
 import { hashPads, keyedHashOf } from './keyed-hash.ts';
 
@@ -41,6 +41,15 @@ export function listErasureColumns(table: EventTable): readonly ErasureColumn[] 
     const found = table.columns.find((column) => column.field === field);
     return found === undefined ? [] : [{ field, kind, column: quoteIdentifier(found.name) }];
   });
+}
+
+/** How events write that there is no id: no text, or one that a field transformation in Braze took away. */
+export const MISSING_IDS: readonly string[] = ['', '[REDACTED]'];
+
+/** SQL: whether an id is one. Erasing by a missing one would erase everybody who has none. */
+export function namesSomebody(id: string): string {
+  const missing = MISSING_IDS.map((text) => quoteLiteral(text)).join(', ');
+  return `(${id} is not null and ${id}::varchar not in (${missing}))`;
 }
 
 /** SQL: the tombstone of an id as it stands in an event. Needs `hashPads(key)` as $1 and $2. */
@@ -152,7 +161,7 @@ export class Tombstones {
          select distinct kind, id, (select max(until) from found_ids) from (
            select '${to.kind}' as kind, ${isHashed ? keyedHashOf(id) : id} as id
            from ${scan}
-           where ${ROW_COLUMN} >= 0 and ${isFound(from.column, from.kind)} and ${to.column} is not null
+           where ${ROW_COLUMN} >= 0 and ${isFound(from.column, from.kind)} and ${namesSomebody(id)}
              and not (${isFound(to.column, to.kind)}))`,
         isHashed ? this.#pads : [],
       );

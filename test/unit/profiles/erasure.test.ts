@@ -103,6 +103,39 @@ describe('a delete request', () => {
     });
   });
 
+  it('that names nobody erases nobody: not all those whose events have no id either', async () => {
+    const bucket = await aBucket();
+    await putEvents(bucket, OPEN, [
+      anOpen(30, 'anna', { user_id: '[REDACTED]' }),
+      anOpen(31, 'emil', { user_id: '' }),
+    ]);
+    await putEvents(bucket, DELETE, [
+      anEvent(500, { user_id: '' }),
+      anEvent(501, { user_id: '[REDACTED]' }),
+    ]);
+    expect((await bucket.cycle()).erasures).toMatchObject({ people: 0, events: 0 });
+    expect(await bucket.column('select count(*) from events.users_messages_email_open')).toEqual([
+      6n,
+    ]);
+    expect(await bucket.column('select count(*) from c360.tombstones')).toEqual([0n]);
+    await expect(forgetPeople(bucket.config(), ['crm-zelda', ''])).rejects.toThrow(/empty/);
+    expect(await bucket.column('select count(*) from c360.erasures')).toEqual([0n]);
+  });
+
+  it('of somebody merged with nobody erases nobody else when the merge is delivered late', async () => {
+    const bucket = await aBucket();
+    await putEvents(bucket, OPEN, [anOpen(30, 'anna', { user_id: '[REDACTED]' })]);
+    await putEvents(bucket, DELETE, [anEvent(500, { user_id: userId('zelda') })]);
+    await bucket.cycle();
+    await putEvents(bucket, ORPHAN, [anOrphan(300, 'zelda', userId('zelda'), '[REDACTED]')]);
+    await bucket.cycle();
+    expect(
+      await bucket.column(
+        "select id from events.users_messages_email_open where email_address like 'anna%'",
+      ),
+    ).toEqual(['event-30']);
+  });
+
   it('takes merged people along, in both directions of a chain', async () => {
     const bucket = await aBucket();
     const [a, b, c] = [userId('zelda', 1), userId('zelda', 2), userId('zelda', 3)];
