@@ -5,6 +5,7 @@
 
 import type { ColumnShape } from '../warehouse/column-shape.ts';
 import { type BrazeType, findBadKey } from './braze-value.ts';
+import type { IdentifierKind } from './destination.ts';
 import type { AttributeFinding, FindingCode } from './findings.ts';
 import {
   findStandardFieldMeant,
@@ -19,7 +20,15 @@ export interface NamedAttribute {
   readonly attribute: string;
   readonly shape: ColumnShape;
   readonly type: BrazeType | undefined;
+  /** How people are known beside it. */
+  readonly kind: IdentifierKind;
 }
+
+/** Beside this identifier they would be another: Braze would look people up by them (`email` beats `phone`). */
+const NO_ATTRIBUTES_BESIDE: Readonly<Partial<Record<IdentifierKind, readonly string[]>>> = {
+  email: ['email'],
+  phone: ['email', 'phone'],
+};
 
 export interface NameRules {
   /** The allow-list of the destination. */
@@ -31,8 +40,6 @@ export interface NameRules {
   readonly known: ReadonlyMap<string, string>;
   /** Names that other syncs send to the same destination. */
   readonly others: readonly string[];
-  /** `email` beats `phone`: with that as the identifier Braze would look people up by another. */
-  readonly identifiers: ReadonlySet<string>;
 }
 
 /** Attributes that are not on the allow-list are left out by whoever calls. */
@@ -47,14 +54,14 @@ export function checkNames(
     similar.set(key, (similar.get(key) ?? new Set()).add(name));
   }
   return attributes.flatMap((found, index) => {
-    const { attribute, shape, type } = found;
+    const { attribute, shape, type, kind } = found;
     function finding(code: FindingCode, detail?: string): AttributeFinding[] {
       const valueClass = type ?? (shape.kind === 'other' ? shape.type : shape.kind);
       return [{ attribute, code, valueClass, ...(detail === undefined ? {} : { detail }) }];
     }
     const isListed = rules.allow?.includes(attribute) === true;
     if (!isName(attribute)) return finding('bad_name');
-    if (RESERVED_NAMES.has(attribute) || rules.identifiers.has(attribute))
+    if (RESERVED_NAMES.has(attribute) || NO_ATTRIBUTES_BESIDE[kind]?.includes(attribute) === true)
       return finding('reserved_name');
     if (names.indexOf(attribute) !== index || names.lastIndexOf(attribute) !== index)
       return finding('sent_twice');

@@ -7,7 +7,7 @@
  * cheap. A hash has 128 bits and holds the definition, so a changed definition changes every row.
  */
 import { type Database, quoteLiteral } from '../warehouse/database.ts';
-import type { SyncDefinition, SyncSource } from './sync-definition.ts';
+import type { SyncColumn, SyncDefinition, SyncSource } from './sync-definition.ts';
 
 /** A source with its tables. */
 export interface StagedSource extends SyncSource {
@@ -52,10 +52,7 @@ export async function dropStaged(
 
 function formatStaging(definition: SyncDefinition, source: SyncSource, table: string): string {
   const cells = source.columns.map(({ cell }) => cell);
-  // DuckDB hashes [] and an object of nulls like null; as texts they differ.
-  const hashed = source.columns.map(({ cell, shape }) =>
-    shape.kind === 'list' || shape.kind === 'struct' ? `to_json(${cell})` : cell,
-  );
+  const hashed = source.columns.map(hashedCell);
   const salt = quoteLiteral(source.salt);
   const row =
     cells.length === 0 ? '{none: null}' : `{${cells.map((c) => `${c}: ${c}`).join(', ')}}`;
@@ -69,4 +66,18 @@ function formatStaging(definition: SyncDefinition, source: SyncSource, table: st
       select identifier, fingerprints[${quoteLiteral(source.name)}] as fingerprint from sync.people
       where ${shadowCondition(definition, source.kind)}) p
     on p.identifier = h.identifier`;
+}
+
+function hashedCell({ cell, shape }: SyncColumn): string {
+  switch (shape.kind) {
+    // DuckDB hashes [] and an object of nulls like null; as texts they differ.
+    case 'list':
+    case 'struct':
+      return `to_json(${cell})`;
+    // Of an enum it hashes the place in the list, which may hold another text by the next run.
+    case 'text':
+      return `${cell}::varchar`;
+    default:
+      return cell;
+  }
 }

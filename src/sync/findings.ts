@@ -96,7 +96,7 @@ export const FINDINGS = {
   out_of_range: { reason: 'the integer has more than 64 bits', remedy: 'cast it in the query' },
   not_finite: { reason: 'it is not a finite number or time', remedy: 'use null in the query' },
   year_out_of_range: {
-    reason: 'the year is not between 0 and 3000; Braze would keep a text',
+    reason: 'the year is not between 1 and 3000; Braze would keep a text',
     remedy: 'use null in the query',
   },
   bad_format: {

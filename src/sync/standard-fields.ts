@@ -7,7 +7,7 @@
  */
 import type { ColumnShape } from '../warehouse/column-shape.ts';
 import { quoteLiteral } from '../warehouse/database.ts';
-import type { BrazeType } from './braze-value.ts';
+import { type BrazeType, brazeTypeOf } from './braze-value.ts';
 
 export interface StandardField {
   readonly types: readonly BrazeType[];
@@ -15,7 +15,7 @@ export interface StandardField {
   readonly expected: string;
   /** SQL that is true when a value, of one of these types, has a wrong format. */
   readonly isWrong?: (value: string) => string;
-  /** Names that an object must have, and no others. */
+  /** Names of numbers that an object must have, and no others. */
   readonly keys?: readonly string[];
   /** Not a mere attribute: a state of consent, or something that Braze itself keeps. Sent only when allowed. */
   readonly isHeldBack?: boolean;
@@ -56,7 +56,7 @@ export const STANDARD_FIELDS: Readonly<Record<string, StandardField>> = {
   },
   current_location: {
     types: ['object'],
-    expected: 'an object with longitude and latitude',
+    expected: 'an object with longitude and latitude as numbers',
     keys: ['longitude', 'latitude'],
     isWrong: (value) =>
       `not coalesce(abs(${value}.longitude) <= 180 and abs(${value}.latitude) <= 90, false)`,
@@ -99,35 +99,37 @@ export const RESERVED_NAMES: ReadonlySet<string> = new Set([
 ]);
 
 /** As normalizeName makes them. */
-const OTHER_NAMES: Readonly<Record<string, string>> = {
-  birthday: 'dob',
-  birthdate: 'dob',
-  dateofbirth: 'dob',
-  birth: 'dob',
-  bday: 'dob',
-  givenname: 'first_name',
-  forename: 'first_name',
-  fname: 'first_name',
-  surname: 'last_name',
-  familyname: 'last_name',
-  lname: 'last_name',
-  emailaddress: 'email',
-  mail: 'email',
-  phonenumber: 'phone',
-  mobile: 'phone',
-  mobilenumber: 'phone',
-  mobilephone: 'phone',
-  telephone: 'phone',
-  cellphone: 'phone',
-  msisdn: 'phone',
-  hometown: 'home_city',
-  countrycode: 'country',
-  languagecode: 'language',
-  lang: 'language',
-  sex: 'gender',
-  tz: 'time_zone',
-  ...Object.fromEntries(Object.keys(STANDARD_FIELDS).map((name) => [normalizeName(name), name])),
-};
+const OTHER_NAMES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    birthday: 'dob',
+    birthdate: 'dob',
+    dateofbirth: 'dob',
+    birth: 'dob',
+    bday: 'dob',
+    givenname: 'first_name',
+    forename: 'first_name',
+    fname: 'first_name',
+    surname: 'last_name',
+    familyname: 'last_name',
+    lname: 'last_name',
+    emailaddress: 'email',
+    mail: 'email',
+    phonenumber: 'phone',
+    mobile: 'phone',
+    mobilenumber: 'phone',
+    mobilephone: 'phone',
+    telephone: 'phone',
+    cellphone: 'phone',
+    msisdn: 'phone',
+    hometown: 'home_city',
+    countrycode: 'country',
+    languagecode: 'language',
+    lang: 'language',
+    sex: 'gender',
+    tz: 'time_zone',
+    ...Object.fromEntries(Object.keys(STANDARD_FIELDS).map((name) => [normalizeName(name), name])),
+  }),
+);
 
 /** The name without case, spaces and punctuation: two names that agree in it are easily confused. */
 export function normalizeName(name: string): string {
@@ -140,7 +142,7 @@ export function normalizeName(name: string): string {
 
 /** `Birthday` → `dob`; undefined for a standard field's own name and for any other. */
 export function findStandardFieldMeant(name: string): string | undefined {
-  const meant = OTHER_NAMES[normalizeName(name)];
+  const meant = OTHER_NAMES.get(normalizeName(name));
   return meant === name ? undefined : meant;
 }
 
@@ -152,8 +154,11 @@ export function fitsStandardField(
 ): boolean {
   if (!field.types.includes(type)) return false;
   if (field.keys === undefined || shape.kind !== 'struct') return true;
-  const names = shape.fields.map(({ name }) => name);
-  return names.length === field.keys.length && field.keys.every((key) => names.includes(key));
+  const numbers = shape.fields.filter((inner) => brazeTypeOf(inner.shape) === 'number');
+  const names = numbers.map(({ name }) => name);
+  return (
+    shape.fields.length === field.keys.length && field.keys.every((key) => names.includes(key))
+  );
 }
 
 function matching(pattern: string, expected: string): StandardField {

@@ -57,6 +57,8 @@ export interface SyncDefinition {
 }
 
 interface Candidate extends Omit<SyncColumn, 'type'> {
+  /** Of its source's identifier. */
+  readonly kind: IdentifierKind;
   readonly source: string;
   readonly type: BrazeType | undefined;
 }
@@ -81,8 +83,8 @@ export async function defineSync(
   name: string,
   allowNow: readonly string[],
 ): Promise<SyncDefinition> {
-  const sync = config.syncs[name];
-  const destination = sync && config.destinations[sync.to];
+  const sync = entryOf(config.syncs, name);
+  const destination = sync && entryOf(config.destinations, sync.to);
   if (sync === undefined || destination === undefined) {
     const names = Object.keys(config.syncs);
     throw new CurrentsError({
@@ -93,13 +95,13 @@ export async function defineSync(
   }
   const sources: CandidateSource[] = [];
   for (const entry of sync.send) {
-    const attributes = config.attributes[entry];
+    const attributes = entryOf(config.attributes, entry);
     if (attributes !== undefined)
       sources.push(
         await defineQuery(database, entry, attributes, { destination, attach: config.attach }),
       );
   }
-  const audiences = sync.send.filter((entry) => config.attributes[entry] === undefined);
+  const audiences = sync.send.filter((entry) => entryOf(config.attributes, entry) === undefined);
   if (audiences.length > 0)
     sources.push(await defineAudiences(database, config, name, audiences, sources));
 
@@ -110,7 +112,6 @@ export async function defineSync(
     newAttributes: sync.newAttributes,
     known: await readKnown(database, name, sync.to),
     others: await readOthers(database, name, sync.to),
-    identifiers: new Set(sources.flatMap(({ kind }) => (kind === 'phone' ? ['email'] : []))),
   });
   const refused = new Set(findings.map(({ attribute }) => attribute));
   return {
@@ -119,7 +120,7 @@ export async function defineSync(
     destination,
     findings,
     sources: sources.map(({ candidates: own, ...source }) => {
-      const columns = own.flatMap(({ source: _source, type, ...column }) =>
+      const columns = own.flatMap(({ source: _source, kind: _kind, type, ...column }) =>
         type === undefined || refused.has(column.attribute) ? [] : [{ ...column, type }],
       );
       return { ...source, columns, salt: hashDefinition(columns, sync.onNull) };
@@ -148,7 +149,7 @@ async function defineQuery(
     findColumn(others, listed, name);
   const candidates = others
     .map(({ name: column, shape, cell }): Candidate => {
-      const attribute = destination.rename[column] ?? column;
+      const attribute = entryOf(destination.rename, column) ?? column;
       const standard = Object.hasOwn(STANDARD_FIELDS, attribute);
       const options = {
         isSet: config.sets.includes(column),
@@ -156,7 +157,17 @@ async function defineQuery(
       };
       const operator = findOperator(name, column, shape, config);
       const type = brazeTypeOf(shape);
-      return { source: name, attribute, type, shape, cell, options, operator, audiences: [] };
+      return {
+        source: name,
+        kind: config.identifier,
+        attribute,
+        type,
+        shape,
+        cell,
+        options,
+        operator,
+        audiences: [],
+      };
     })
     .filter(({ attribute }) => isAllowed(attribute, destination));
   const cells = columns.map((_, index) => `c${index}`);
@@ -210,6 +221,11 @@ function findOperator(
   });
 }
 
+/** Names are the user's, and may be ones that every object inherits: `constructor`. */
+function entryOf<Entry>(entries: Readonly<Record<string, Entry>>, name: string): Entry | undefined {
+  return Object.hasOwn(entries, name) ? entries[name] : undefined;
+}
+
 function isAllowed(attribute: string, { allow }: DestinationConfig): boolean {
   return allow === undefined || allow.includes(attribute);
 }
@@ -225,7 +241,8 @@ async function defineAudiences(
   await requireAudiences(database, names);
   const isByBraze = queries.length > 0 && queries.every(({ kind }) => kind === 'braze_id');
   const kind = isByBraze ? 'braze_id' : 'external_id';
-  const destination = config.destinations[config.syncs[sync]?.to ?? ''];
+  const to = entryOf(config.syncs, sync)?.to ?? '';
+  const destination = entryOf(config.destinations, to);
   const arrays = new Map<string, string[]>();
   const cells: string[] = [];
   const candidates: Candidate[] = [];
@@ -236,13 +253,14 @@ async function defineAudiences(
     members: readonly string[],
     sql: string,
   ): void {
-    const renamed = destination?.rename[attribute] ?? attribute;
+    const renamed = entryOf(destination?.rename ?? {}, attribute) ?? attribute;
     if (destination !== undefined && !isAllowed(renamed, destination)) return;
     const cell = `c${cells.length}`;
     cells.push(`${sql} as ${cell}`);
     const type = brazeTypeOf(shape);
     candidates.push({
       source: AUDIENCES,
+      kind,
       attribute: renamed,
       shape,
       type,
@@ -253,7 +271,7 @@ async function defineAudiences(
     });
   }
   for (const name of names) {
-    const as = config.audiences[name]?.as ?? 'boolean';
+    const as = entryOf(config.audiences, name)?.as ?? 'boolean';
     if (as === 'boolean')
       add(
         name,
@@ -287,7 +305,7 @@ async function defineAudiences(
         group by 1) n
       full join (
         select identifier from sync.people
-        where sync = ${quoteLiteral(sync)} and destination = ${quoteLiteral(config.syncs[sync]?.to ?? '')}
+        where sync = ${quoteLiteral(sync)} and destination = ${quoteLiteral(to)}
           and identifier_kind = '${kind}' and fingerprints[${quoteLiteral(AUDIENCES)}] is not null) k
       on n.identifier = k.identifier)`;
   return { name: AUDIENCES, kind, rowsSql, candidates };

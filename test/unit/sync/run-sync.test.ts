@@ -258,6 +258,13 @@ it('a changed definition sends again what it changes, and nothing else', async (
   expect(await sync.shadow()).toEqual(['ada tags ["b","a"]', 'ada visits 1']);
 });
 
+it('a text of an enum that is made anew, in another order, is seen', async () => {
+  const sync = await TestSync.forTest();
+  await sync.run(`select 'ada' as external_id, 'a'::enum('a', 'b') as tier`);
+  await sync.run(`select 'ada' as external_id, 'b'::enum('b', 'a') as tier`);
+  expect(sync.sent.get('ada')).toEqual({ tier: 'b' });
+});
+
 it.each([
   ['select 1 as visits', 'it has no column external_id (found visits)'],
   ['create table x as select 1 as external_id', 'it does more than read'],

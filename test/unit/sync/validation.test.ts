@@ -26,6 +26,25 @@ const CASES: Readonly<Record<FindingCode, readonly Case[]>> = {
     { name: 'braze_id', value: "'1'" },
     { name: '_merge_objects', value: 'true' },
     { name: 'bio', value: "'a'" },
+    // As the identifier they would be another person's.
+    {
+      name: 'new_phone',
+      value: "'+491711234567'",
+      identifier: "'+491711234568'",
+      options: {
+        attributes: { identifier: 'phone' },
+        destination: { rename: { new_phone: 'phone' } },
+      },
+    },
+    {
+      name: 'new_email',
+      value: "'eve@example.com'",
+      identifier: "'ada@example.com'",
+      options: {
+        attributes: { identifier: 'email' },
+        destination: { rename: { new_email: 'email' } },
+      },
+    },
   ],
   standard_name: [
     { name: 'Birthday', value: "'2000-01-01'::date" },
@@ -66,6 +85,7 @@ const CASES: Readonly<Record<FindingCode, readonly Case[]>> = {
     { name: 'dob', value: '20000101' },
     { name: 'email', value: 'true' },
     { name: 'current_location', value: '{lat: 1.0, lon: 2.0}' },
+    { name: 'current_location', value: "{longitude: '1.0', latitude: '2.0'}" },
   ],
   bad_key: [{ value: "{'a b': 1}" }, { value: "[{'a.b': 1}]" }, { value: "{a: {'$c': 1}}" }],
   identifier_missing: [
@@ -114,6 +134,7 @@ const CASES: Readonly<Record<FindingCode, readonly Case[]>> = {
   year_out_of_range: [
     { value: "'3001-01-01'::date" },
     { value: "'infinity'::timestamp" },
+    { value: "'0000-03-01'::date" },
     { value: "{a: '3001-01-01'::date}" },
   ],
   bad_format: [
@@ -180,6 +201,10 @@ describe('what is fine', () => {
     ['x', "'a-12-1-2021'"],
     ['x', "['12-1-2021']"],
     ['a name with spaces', "'x'"],
+    ['constructor', "'x'"],
+    ['toString', "'x'"],
+    ['__proto__', "'x'"],
+    ['x', "'0001-01-01'::date"],
     ['quote"and\\slash/~', "'x'"],
   ])('%s %s', async (name, value) => {
     const sync = await TestSync.forTest();
