@@ -23,8 +23,11 @@ export interface OutboxScope {
   readonly destination: string;
 }
 
-/** Items in one portion: enough that a commit for each costs little. */
-const PORTION = 5000;
+/** Items in one portion: enough that a commit for each costs little, and a hundred full requests. */
+const MOST_ITEMS = 7500;
+/** Large items come in smaller portions. */
+const MOST_CHARACTERS = 16_000_000;
+const FIRST_ITEMS = 1500;
 
 export async function countOutbox(
   database: Database,
@@ -38,16 +41,26 @@ export async function countOutbox(
   return count;
 }
 
-/** The planned items of a run, a portion at a time, in the order of their numbers. */
+/**
+ * The planned items of a run, a portion at a time, in the order of their numbers. Each query names the numbers
+ * from which and to which it reads, so that DuckDB skips the rest of the outbox.
+ */
 export async function* readPortions(
   database: Database,
   runId: number,
   /** Runs the query between other statements on the connection. */
   inTurn: <Result>(work: () => Promise<Result>) => Promise<Result>,
 ): AsyncGenerator<readonly OutboxItem[]> {
-  let last = 0;
-  for (;;) {
-    const after = last;
+  const planned = `run_id = ${runId} and status = 'planned'`;
+  const { least, most } = await inTurn(() =>
+    database.row<{ least: number | null; most: number | null }>(
+      `select min(item_id)::double as least, max(item_id)::double as most from sync.outbox where ${planned}`,
+    ),
+  );
+  if (least === null || most === null) return;
+  let size = FIRST_ITEMS;
+  for (let first = least; first <= most; ) {
+    const last = first + size - 1;
     const rows = await inTurn(() =>
       database.rows<{
         id: number;
@@ -57,13 +70,14 @@ export async function* readPortions(
         repeatable: boolean;
       }>(
         `select item_id::double as id, identifier_kind as kind, identifier, attributes, repeatable
-         from sync.outbox where run_id = $1 and status = 'planned' and item_id > $2
-         order by item_id limit ${PORTION}`,
-        [runId, after],
+         from sync.outbox where ${planned} and item_id between ${first} and ${last} order by item_id`,
       ),
     );
-    if (rows.length === 0) return;
-    last = rows.at(-1)?.id ?? last;
+    first = last + 1;
+    if (rows.length === 0) continue;
+    const characters = rows.reduce((sum, { attributes }) => sum + attributes.length, 0);
+    const fitting = Math.floor((rows.length * MOST_CHARACTERS) / characters);
+    size = Math.max(1, Math.min(MOST_ITEMS, fitting));
     yield rows.map(({ id, kind, identifier, attributes, repeatable }) => ({
       itemId: id,
       identifier: parseIdentifier(kind, identifier),

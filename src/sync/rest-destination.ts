@@ -195,7 +195,7 @@ async function preparePortion(
 }
 
 /** A commit of so many outcomes costs about as much as one of a few. */
-const MOST_UNSETTLED = 5000;
+const MOST_UNSETTLED = 15_000;
 /** And no outcome waits longer for its commit. */
 const SETTLE_WITHIN_MS = 1000;
 
