@@ -378,8 +378,9 @@ async function describeProcess(pid: string, program: string): Promise<string> {
   return `process ${pid} (${name})`;
 }
 
-/** These quote the value that they refuse. */
-const VALUE_REFUSALS = /^(Conversion|Out of Range) Error|^Invalid Input Error: Malformed JSON/;
+/** These quote the value that they refuse, or some of them do: `strptime` of a text that is no time. */
+const VALUE_REFUSALS =
+  /^(Conversion|Out of Range|Invalid Input) Error|^Not implemented Error: Unknown TimeZone/;
 
 /** Kinds of errors that come from values, names and types, not from the machine. */
 const REFUSALS =

@@ -177,7 +177,7 @@ describe('an audience that is wrong', () => {
     ['query: missing.sql', 'there is no file'],
     ['query: drop table c360.profiles', 'it does more than read'],
     ['query: "select 1 as user_id; select 2"', 'there are several'],
-    ['query: select error(person_id) as person_id from c360.profiles', 'Invalid Input Error'],
+    ['query: select error(person_id) as person_id from c360.profiles', 'a value was refused'],
     ['query: "select (person_id || \'@x\')::integer as user_id from c360.profiles"', 'a value was'],
     ['where: { purchase: 3 }', 'has no such column (did you mean purchases?)'],
     ['where: { purchases: many }', 'purchases (INTEGER): "many" does not go with its type'],
@@ -204,6 +204,23 @@ describe('an audience that is wrong', () => {
       refreshedAt: day(1),
       error: bad?.error,
     });
+  });
+
+  it.each([
+    "strptime(person_id, '%Y') is null",
+    'timestamptz_now at time zone person_id is null',
+    "regexp_matches('x', person_id || '(')",
+    "strftime(timestamptz_now, person_id || '%!') is null",
+    "json_extract('{}', '$' || person_id) is null",
+  ])('over %s repeats no value in what it says', async (condition) => {
+    const sql = `select person_id from c360.profiles, (select now() as timestamptz_now) where ${condition}`;
+    const [refused] = await refreshAudiences(
+      database,
+      settings(`a: { query: ${JSON.stringify(sql)} }`),
+      day(1),
+    );
+    expect(refused?.error).toContain('a value was refused');
+    expect(refused?.error).not.toMatch(/\b(ann|bob|eve)/);
   });
 
   it('is well again when it works again', async () => {
