@@ -20,7 +20,7 @@ import type { Database } from '../warehouse/database.ts';
 import type { DeliveryReceipt, DeliveryRun, FilesDestination } from './destination.ts';
 import { digestFile } from './file-digest.ts';
 import { formatManifest, type StagedFile } from './manifest.ts';
-import { formatFileKey, formatManifestKey, type StageFormat } from './stage-names.ts';
+import { formatFileKey, formatManifestKey, readFormat, type StageFormat } from './stage-names.ts';
 import { cutIntoFiles, type ItemRange, writeRows } from './staged-rows.ts';
 import { makeStagingFolder } from './staging-folder.ts';
 
@@ -136,13 +136,13 @@ async function stageRun(staging: Staging): Promise<DeliveryReceipt> {
 }
 
 async function stageFile(staging: Staging, file: FileRow, folder: string): Promise<void> {
-  const { database, run, store, format, now } = staging;
+  const { database, run, store, now } = staging;
   const startedAtMs = performance.now();
   // Whoever was uploading it may have come to the end, and died before writing that down.
   const isDone = file.status === 'uploading' && (await isThere(store, file.key, run.signal));
   if (!isDone) {
     const local = path.join(folder, path.posix.basename(file.key));
-    await writeRows(database, file, { ...run, path: local, format });
+    await writeRows(database, file, { ...run, path: local, format: readFormat(file.key) });
     const digest = await digestFile(local);
     await noteFile(file, database, {
       status: 'uploading',
@@ -188,7 +188,9 @@ async function stageManifest(
   folder: string,
 ): Promise<void> {
   const local = path.join(folder, 'manifest.json');
-  await writeFile(local, formatManifest(run, format, files));
+  const [first] = files;
+  const written = first === undefined ? format : readFormat(first.key);
+  await writeFile(local, formatManifest(run, written, files));
   await store.putFile(formatManifestKey(store.prefix, run), await digestFile(local), run.signal);
 }
 

@@ -24,6 +24,11 @@ export function formatFileKey(
   return `${prefix}attributes/${formatRunName(run)}-${pad(fileNumber, 4)}.${format}`;
 }
 
+/** Of a file that was planned, whatever the settings say by now. */
+export function readFormat(key: string): StageFormat {
+  return key.slice(key.lastIndexOf('.') + 1) as StageFormat;
+}
+
 /** Of people who were erased at this instant. */
 export function formatDeletionKey(
   prefix: string,

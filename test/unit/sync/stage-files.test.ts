@@ -229,6 +229,23 @@ describe('a delivery that is repeated', () => {
     expect(await aDestination('json').isStaged(run)).toBe(true);
   });
 
+  it('keeps the format that its files were planned with', async () => {
+    const run = aRun();
+    await fillOutbox(database, run, somePeople(50));
+    const controller = new AbortController();
+    const stopped = aRun({ signal: controller.signal });
+    stopped.logger.info = () => controller.abort();
+    await expect(aDestination('json', 500).stage(database, stopped)).rejects.toMatchObject({
+      code: 'INTERRUPTED',
+    });
+    await aDestination('parquet').stage(database, run);
+    expect(listStaged(root, 'attributes').every((name) => name.endsWith('.json'))).toBe(true);
+    expect(await readAll('json')).toHaveLength(50);
+    const [manifest] = listStaged(root, 'manifests');
+    const text = readFileSync(path.join(root, 'manifests', manifest ?? ''), 'utf8');
+    expect(JSON.parse(text)).toMatchObject({ format: 'json', rows: 50 });
+  });
+
   it('finds a file that was uploaded by one who died before writing it down', async () => {
     const run = aRun();
     await fillOutbox(database, run, somePeople(10));
