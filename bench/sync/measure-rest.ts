@@ -165,13 +165,14 @@ function checkTaken(receipt: SyncReceipt, counts: BrazeCounts, people: number): 
 /** Times leave as texts, and are to become times. */
 const isLoss = (rule: string): boolean => rule !== 'TEXT_TO_TIME';
 
-/** Whoever does not wait is refused hundreds of times in a window; whoever does, with what is out when it ends. */
+/**
+ * Whoever does not wait is refused hundreds of times in a window; whoever does, with what is out when it is
+ * used up. On a machine so busy that nobody is refused, there was nothing to wait for.
+ */
 function checkWaits({ refused, sendingSeconds }: Sent): void {
   const windows = Math.ceil((sendingSeconds * 1000) / WINDOW_MS) + 1;
-  if (refused > 0 && refused <= windows * CONCURRENCY) return;
-  throw new Error(
-    `${refused} answers 429 in ${windows} windows (expected 1 to ${CONCURRENCY} in each)`,
-  );
+  if (refused <= windows * CONCURRENCY) return;
+  throw new Error(`${refused} answers 429 in ${windows} windows (${CONCURRENCY} in each at most)`);
 }
 
 function addShare(sent: Sent, possiblePerSecond: number): SendCost {
