@@ -5,7 +5,8 @@
  *
  * A refresh gives what a rebuild from nothing would give, always: the state does not depend on the order of
  * objects, and a profile is a function of the state and the instant. It is one transaction, so a crash leaves
- * the last refresh as it was. A rebuild commits portion by portion and is taken up again after a crash.
+ * the last refresh as it was; of very many people, and in a rebuild, profiles are committed portion by portion,
+ * and after a crash the next refresh makes all of them.
  *
  * Some changes cannot be added to the state, and everything is built again by itself: an object was
  * overwritten or loaded again (rare), this release counts events otherwise, the instant is earlier than that
@@ -37,7 +38,15 @@ export interface RefreshOptions {
   readonly now?: () => Date;
   /** Events that are added in one transaction when everything is built again. */
   readonly portionEvents?: number;
+  /** For more people than this, profiles are committed portion by portion in a refresh too. */
+  readonly peopleAtOnce?: number;
 }
+
+/**
+ * DuckDB gives the memory of temporary tables back when a transaction ends: profiles of 60,000 people in one
+ * did not fit into 256 MB.
+ */
+const PEOPLE_AT_ONCE = 20_000;
 
 /** Why everything was built again. */
 type RebuildReason =
@@ -116,7 +125,8 @@ async function addNews(
 ): Promise<Outcome> {
   const asOf = formatInstant(options.asOf);
   const portions = await listPortions(database, { portionEvents: options.portionEvents });
-  return database.withTransaction(async () => {
+  let refreshed: number | undefined;
+  await database.withTransaction(async () => {
     const isNew = await createProfilesTable(database, PROFILES);
     for (const table of ['c360.identities', rowsTableOf(PROFILES)])
       await rewriteHollow(database, table);
@@ -130,11 +140,19 @@ async function addNews(
     await collectTouchedPeople(database);
     await buildIdentities(database, 'touched_users', asOf);
     if (isNew) await touchEverybody(database);
-    const refreshed = await makeProfiles(database, options, await copyTouchedState(database));
-    await dropTouchedState(database);
+    if ((await countTouched(database)) > (options.peopleAtOnce ?? PEOPLE_AT_ONCE)) {
+      // From here on an interruption costs that all profiles are made again.
+      await writeState(database, { ...state, isComplete: false, asOf: options.asOf }, now());
+      return;
+    }
+    refreshed = await makeTouchedProfiles(database, options);
     await finish(database, options, state.reducedFacts, now);
-    return { ...countPortions(portions), refreshed };
   });
+  if (refreshed === undefined) {
+    refreshed = await makeTouchedProfiles(database, options);
+    await database.withTransaction(async () => finish(database, options, state.reducedFacts, now));
+  }
+  return { ...countPortions(portions), refreshed };
 }
 
 async function rebuild(
@@ -163,16 +181,16 @@ async function rebuild(
   for (const portion of portions) {
     await database.withTransaction(async () => addPortion(database, portion, asOf, options));
   }
-  return database.withTransaction(async () => {
+  await database.withTransaction(async () => {
     await resolveIdentity(database, { state: 'c360', asOf });
     await buildIdentities(database, undefined, asOf);
     await createProfilesTable(database, PROFILES);
     await database.run(`delete from ${rowsTableOf(PROFILES)}`);
     await touchEverybody(database);
-    const refreshed = await makeProfiles(database, options, 'c360');
-    await finish(database, options, 0, now);
-    return { ...countPortions(portions), refreshed };
   });
+  const refreshed = await makeProfiles(database, options, 'c360');
+  await database.withTransaction(async () => finish(database, options, 0, now));
+  return { ...countPortions(portions), refreshed };
 }
 
 async function addPortion(
@@ -190,6 +208,20 @@ async function touchEverybody(database: Database): Promise<void> {
   await database.run(
     'create or replace temp table touched as select distinct person_no from identity_map',
   );
+}
+
+async function countTouched(database: Database): Promise<number> {
+  const { people } = await database.row<{ people: number }>(
+    'select count(*)::double as people from touched',
+  );
+  return people;
+}
+
+/** From a copy of what is known of them, where they are few. */
+async function makeTouchedProfiles(database: Database, options: RefreshOptions): Promise<number> {
+  const refreshed = await makeProfiles(database, options, await copyTouchedState(database));
+  await dropTouchedState(database);
+  return refreshed;
 }
 
 /** Of the people in the temporary table `touched`. Returns how many profiles were made. */
