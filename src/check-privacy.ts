@@ -4,39 +4,29 @@
  * would look wrong.
  */
 import { existsSync, statSync } from 'node:fs';
-import { listEventTypes, listKnownSchemas } from './avro/schema-registry.ts';
 import type { Config } from './config.ts';
 import type { Check } from './doctor.ts';
-import { findNearestName } from './nearest-name.ts';
+import { findIdleRules } from './idle-privacy-rules.ts';
 import { PrivacyRules } from './privacy-rules.ts';
 import { Database } from './warehouse/database.ts';
 import { countObjectsUnderOtherRules } from './warehouse/privacy-record.ts';
 
 /** None when nothing is to be hashed or dropped. */
 export async function checkPrivacy(config: Config): Promise<readonly Check[]> {
-  const rules = new PrivacyRules(config.privacy);
-  if (rules.isEmpty) return [];
-  return [checkRules(rules), ...checkKey(config), ...(await checkOldObjects(config))];
+  if (new PrivacyRules(config.privacy).isEmpty) return [];
+  return [checkRules(config), ...checkKey(config), ...(await checkOldObjects(config))];
 }
 
-function checkRules(rules: PrivacyRules): Check {
+function checkRules({ privacy }: Config): Check {
   const name = 'privacy';
-  const known = new Set(
-    listEventTypes().flatMap((eventType) =>
-      listKnownSchemas(eventType).flatMap(({ schema }) =>
-        schema.type.fields.map((one) => one.name),
-      ),
-    ),
-  );
-  const unknown = rules.namedFields.filter((field) => !known.has(field));
-  if (unknown.length === 0) return { name, status: 'ok', found: 'all fields of the rules exist' };
-  const nearest = findNearestName(unknown[0] ?? '', [...known]);
-  const meant = nearest === undefined ? '' : `; did you mean ${nearest}?`;
+  const { rules, meant } = findIdleRules(privacy);
+  if (rules.length === 0) return { name, status: 'ok', found: 'all fields of the rules exist' };
+  const advice = 'correct privacy.hash and privacy.drop, or ignore this if other files have it';
   return {
     name,
     status: 'warn',
-    found: `no schema of Currents has ${unknown.join(', ')}`,
-    advice: `correct privacy.hash and privacy.drop, or ignore this if other files have it${meant}`,
+    found: `no schema of Currents has ${rules.join(', ')}`,
+    advice: meant === undefined ? advice : `${advice}; did you mean ${meant}?`,
   };
 }
 

@@ -3,6 +3,7 @@
  * hashed or dropped, and the tombstones, unless nobody was erased. Rules that are others than at the last load are written down here, and said.
  */
 import type { PrivacyConfig } from './config.ts';
+import { findIdleRules } from './idle-privacy-rules.ts';
 import type { Logger } from './logger.ts';
 import { readPrivacyKey } from './privacy-key.ts';
 import { PrivacyRules } from './privacy-rules.ts';
@@ -44,6 +45,12 @@ export async function openPrivacyDoor(
       { hash: privacy.hash, drop: privacy.drop, ...change },
       'privacy rules changed: what was loaded before stays as it is',
     );
+    const idle = findIdleRules(privacy);
+    if (idle.rules.length > 0)
+      logger.warn(
+        idle,
+        'no schema of Currents has this: if it is mistyped, it is stored in the clear',
+      );
   }
   return {
     door: rules.isEmpty ? undefined : new PrivacyDoor(rules, key),

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runChecks } from '../../../src/doctor.ts';
+import { createLogger } from '../../../src/logger.ts';
 import { anEvent, aSchema } from '../../support/event-builders.ts';
 import { aKey, TestBucket } from '../../support/test-bucket.ts';
 
@@ -75,6 +76,26 @@ describe('rules that change', () => {
       advice:
         'correct privacy.hash and privacy.drop, or ignore this if other files have it; did you mean email_address?',
     });
+  });
+
+  it('to a field or an event type that nobody has are doubted by the load that first sees them', async () => {
+    const bucket = new TestBucket();
+    await bucket.put(aKey(1), SCHEMA, [EVENT]);
+    const lines: string[] = [];
+    const logger = createLogger({
+      level: 'warn',
+      destination: { write: (line) => lines.push(line) },
+    });
+    const rules = {
+      'privacy.hash': ['Email_address', 'phone_number in users.nothing', 'properties.email', 'pii'],
+    };
+    await bucket.cycle({}, rules, { logger });
+    await bucket.cycle({}, rules, { logger });
+    expect(lines.filter((line) => line.includes('stored in the clear'))).toEqual([
+      expect.stringContaining(
+        '"rules":["Email_address","phone_number in users.nothing"],"meant":"email_address"',
+      ),
+    ]);
   });
 
   it('under another key are refused, and so is a key that is gone', async () => {
