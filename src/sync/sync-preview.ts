@@ -47,10 +47,8 @@ export interface SyncPreview {
   readonly rejections: readonly Rejection[];
 }
 
-/** Around the attributes of an object in a request: braces, the identifier's name, a flag. */
-const OBJECT_BYTES = 50;
-/** Around all objects of a request. */
-const REQUEST_BYTES = 20;
+/** Around the objects of a request, less the comma that the last of them does not have. */
+const REQUEST_BYTES = '{"attributes":[]}'.length - 1;
 
 export async function previewRun(
   database: Database,
@@ -59,18 +57,14 @@ export async function previewRun(
   samples: number,
 ): Promise<SyncPreview> {
   const scope = { sync: definition.name, destination: definition.config.to };
-  const { itemBytes } = await database.row<{ itemBytes: number }>(
-    `select coalesce(sum(strlen(attributes) + strlen(identifier) + ${OBJECT_BYTES}), 0)::double as "itemBytes"
-     from sync.outbox where run_id = $1`,
-    [runId],
-  );
+  const parts = await listParts(database, definition, runId);
   const rejections = await listRejections(database, scope);
   return {
     ...scope,
     planned,
     attributes,
     dataPoints,
-    ...estimate(definition.destination, planned, itemBytes),
+    ...estimate(definition.destination, parts),
     byAttribute: await countByAttribute(database, scope, runId),
     samples: await listSamples(database, runId, samples),
     invalid: rejections.reduce((sum, { count }) => sum + count, 0),
@@ -78,16 +72,42 @@ export async function previewRun(
   };
 }
 
+/** People who share no request, or no file, with those of another part. */
+interface Part {
+  readonly people: number;
+  /** Of their objects in a request, each with the comma after it. */
+  readonly bytes: number;
+}
+
+/** Each object has the bytes that encodeObject (batch.ts) writes. */
+async function listParts(
+  database: Database,
+  { config, destination }: SyncDefinition,
+  runId: number,
+): Promise<Part[]> {
+  const flag = `strlen('"_update_existing_only":${config.updateExistingOnly},')`;
+  const hasFlag = config.updateExistingOnly ? 'true' : "identifier_kind = 'user_alias'";
+  return database.rows<Part>(
+    `select count(*)::double as people,
+       sum(strlen(attributes) + strlen(identifier_kind) + strlen('"":,,') + if(${hasFlag}, ${flag}, 0)
+         + strlen(if(identifier_kind = 'user_alias', identifier, to_json(identifier)::varchar)))::double as bytes
+     from sync.outbox where run_id = $1
+     group by ${destination.kind === 'files' ? 'identifier_kind' : 'repeatable'}`,
+    [runId],
+  );
+}
+
 function estimate(
   destination: DestinationConfig,
-  planned: number,
-  itemBytes: number,
+  parts: readonly Part[],
 ): Pick<SyncPreview, 'requests' | 'bytes' | 'seconds'> {
+  const itemBytes = parts.reduce((sum, { bytes }) => sum + bytes, 0);
+  const count = (needed: (part: Part) => number): number =>
+    parts.reduce((sum, part) => sum + Math.ceil(needed(part)), 0);
   if (destination.kind === 'files')
-    return { requests: Math.ceil(itemBytes / destination.fileBytes), bytes: itemBytes };
-  const requests = Math.max(
-    Math.ceil(planned / destination.objectsPerRequest),
-    Math.ceil(itemBytes / DEFAULT_BATCH_LIMITS.maxBytes),
+    return { requests: count(({ bytes }) => bytes / destination.fileBytes), bytes: itemBytes };
+  const requests = count(({ people, bytes }) =>
+    Math.max(people / destination.objectsPerRequest, bytes / DEFAULT_BATCH_LIMITS.maxBytes),
   );
   return {
     requests,

@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 import type { AttributeQueryConfig } from '../../src/attribute-settings.ts';
 import type { AudienceConfig } from '../../src/audience-settings.ts';
 import { type Config, loadConfig } from '../../src/config.ts';
-import type { DestinationConfig } from '../../src/destination-settings.ts';
+import type { DestinationConfig, RestDestinationConfig } from '../../src/destination-settings.ts';
 import type { ItemOutcome, OutboxItem, RestDestination } from '../../src/sync/destination.ts';
 import {
   previewSync,
@@ -29,7 +29,10 @@ export interface TestSyncOptions {
   readonly attributes?: Partial<AttributeQueryConfig>;
   readonly sync?: Partial<SyncConfig>;
   /** `kind` says what is checked; it is always the same Braze that answers. */
-  readonly destination?: Partial<Pick<DestinationConfig, 'kind' | 'allow' | 'rename'>>;
+  readonly destination?: Partial<
+    Pick<DestinationConfig, 'kind' | 'allow' | 'rename'> &
+      Pick<RestDestinationConfig, 'objectsPerRequest'>
+  >;
 }
 
 export class TestSync {

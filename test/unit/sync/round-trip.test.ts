@@ -227,3 +227,29 @@ function copy(from: string, to: string): void {
   copyFileSync(from, to);
   if (existsSync(`${from}.wal`)) copyFileSync(`${from}.wal`, `${to}.wal`);
 }
+
+it.each([
+  ['external ids', {}, {}],
+  ['external ids of people who exist', {}, { updateExistingOnly: true }],
+  ['aliases', { identifier: 'user_alias' }, {}],
+  ['increments', { increments: ['visits'] }, {}],
+] as const)(
+  'a plan counts the requests and bytes that a run needs: %s',
+  async (_, attributes, sync) => {
+    const test = await TestSync.forTest({
+      attributes,
+      sync,
+      destination: { objectsPerRequest: 2 },
+    });
+    const names =
+      "'ad\"ä \\ \u{1f600}' || i as external_id, 'n\"' || i as alias_name, 'shop' as alias_label";
+    const query = `select ${names}, i as visits from range(5) t(i)`;
+    const { requests, bytes } = await test.plan(query);
+    const braze = await startBrazeSandbox({ seed: 1, rateLimit: 'none' });
+    const destination = openBraze(braze.url);
+    const { config, database } = test.withQuery(query);
+    const receipt = await runSync(database, config, 'nightly', {}, { destination });
+    await braze.close();
+    expect(receipt).toMatchObject({ planned: 5, requests, bytes });
+  },
+);
