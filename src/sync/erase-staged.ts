@@ -16,7 +16,7 @@ import { openStore } from '../discovery/open-store.ts';
 import { type Database, quoteLiteral } from '../warehouse/database.ts';
 import { hashPads } from '../warehouse/keyed-hash.ts';
 import { tombstoneOf, tombstoneOfHashed } from '../warehouse/tombstones.ts';
-import type { StageFormat } from './stage-names.ts';
+import { readFormat, type StageFormat } from './stage-names.ts';
 import { COPY_OPTIONS } from './staged-rows.ts';
 
 /** Event notifications reach Braze within minutes; "file storage integrations", 2026-09. */
@@ -88,7 +88,8 @@ async function eraseFile(
   const identifier = IDENTIFIER_COLUMNS[file.identifier_kind];
   const destination = destinations[file.destination] as FilesDestinationConfig;
   if (identifier === undefined) return 0;
-  const { url, format, region, endpoint, pathStyle } = destination;
+  const { url, region, endpoint, pathStyle } = destination;
+  const format = readFormat(file.key);
   const store = openStore(url, {
     pathStyle,
     ...(region === undefined ? {} : { region }),

@@ -60,10 +60,8 @@ describe.each(['json', 'csv', 'parquet'] as const)('a file of deletions (%s)', (
     });
     onTestFinished(() => sandbox.close());
     await sandbox.ingest();
-    expect([...sandbox.profiles()].map(({ external_id }) => external_id).sort()).toEqual([
-      'crm-otto',
-      'crm-zelda',
-    ]);
+    const known = new Set([...sandbox.profiles()].map(({ external_id }) => external_id));
+    expect(known).toEqual(new Set(['crm-otto', 'crm-zelda']));
 
     expect(await forgetPeople(config, ['crm-zelda'])).toMatchObject({ deletions: 1 });
     const [name, ...others] = readdirSync(path.join(stage, 'deletes'));
