@@ -72,6 +72,8 @@ export interface RefreshResult {
 
 const PROFILES = 'c360.profiles';
 
+const FILLING = { catalogueVersion: CATALOGUE_VERSION, isComplete: false } as const;
+
 /**
  * Refreshes c360.identities and c360.profiles. Running it twice changes nothing but the instant.
  *
@@ -165,22 +167,19 @@ async function rebuild(
   if (reason !== 'went on after an interruption') {
     await database.withTransaction(async () => {
       await emptyState(database);
-      await writeState(
-        database,
-        {
-          catalogueVersion: CATALOGUE_VERSION,
-          isComplete: false,
-          asOf: options.asOf,
-          reducedFacts: 0,
-        },
-        now(),
-      );
+      await writeState(database, { ...FILLING, asOf: options.asOf, reducedFacts: 0 }, now());
     });
   }
   const portions = await listPortions(database, { portionEvents: options.portionEvents });
   for (const portion of portions) {
     await database.withTransaction(async () => addPortion(database, portion, asOf, options));
   }
+  // First: everything that comes after reads the facts, and many times over.
+  const reducedFacts = await database.withTransaction(async () => {
+    const reduced = await reduceFacts(database, asOf, 0);
+    await writeState(database, { ...FILLING, asOf: options.asOf, reducedFacts: reduced }, now());
+    return reduced;
+  });
   await database.withTransaction(async () => {
     await resolveIdentity(database, { state: 'c360', asOf });
     await buildIdentities(database, undefined, asOf);
@@ -189,7 +188,7 @@ async function rebuild(
     await touchEverybody(database);
   });
   const refreshed = await makeProfiles(database, options, 'c360');
-  await database.withTransaction(async () => finish(database, options, 0, now));
+  await database.withTransaction(async () => finish(database, options, reducedFacts, now));
   return { ...countPortions(portions), refreshed };
 }
 

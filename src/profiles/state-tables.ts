@@ -115,7 +115,7 @@ export async function reduceFacts(
 }
 
 /** Facts that are grouped at a time. */
-const FACTS_PORTION = 4_000_000;
+const FACTS_PORTION = 1_000_000;
 
 async function countFacts(database: Database): Promise<number> {
   const { count } = await database.row<{ count: number }>(

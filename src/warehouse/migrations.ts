@@ -320,20 +320,30 @@ const MIGRATIONS: readonly string[] = [
     select 'user_id' as id_type, user_id as id, person_id from c360.identities
     union all
     select 'external_id', unnest(external_ids), person_id from c360.identities),
-  known as (
-    select id_type, id, list(distinct person_id order by person_id) as people
-    from ids group by id_type, id)
-  select 'differ only in case or space' as finding, id_type, list(id order by id) as ids,
-    list_sort(list_distinct(flatten(list(people)))) as people
-  from known group by id_type, lower(regexp_replace(id, '[\\s\\pZ]+', '', 'g')) having count(*) > 1
+  folded as (
+    select *, lower(regexp_replace(id, '[\\s\\pZ]+', '', 'g')) as alike from ids),
+  spelled as (
+    select hash(id_type, alike) as hashed from folded
+    group by hashed having min(hash(id)) <> max(hash(id))),
+  shared as (
+    select hash(id) as hashed from ids where id_type = 'external_id'
+    group by hashed having min(hash(person_id)) <> max(hash(person_id)))
+  select 'differ only in case or space' as finding, id_type, list(distinct id order by id) as ids,
+    list(distinct person_id order by person_id) as people
+  from folded where hash(id_type, alike) in (from spelled)
+  group by id_type, alike having count(distinct id) > 1
   union all
-  select 'looks like an email address', id_type, [id], people
-  from known where regexp_matches(id, '^\\s*[^@\\s]+@[^@\\s]+\\.[^@\\s]+\\s*$')
+  select 'looks like an email address', id_type, [id], list(distinct person_id order by person_id)
+  from ids where regexp_matches(id, '^\\s*[^@\\s]+@[^@\\s]+\\.[^@\\s]+\\s*$') group by id_type, id
   union all
-  select 'looks like a phone number', id_type, [id], people
-  from known where regexp_matches(id, '^\\s*(\\+[0-9 ().-]{8,20}|\\(?[0-9]{2,4}\\)?[ .-][0-9]{3,4}[ .-]?[0-9]{3,4})\\s*$')
+  select 'looks like a phone number', id_type, [id], list(distinct person_id order by person_id)
+  from ids
+  where regexp_matches(id, '^\\s*(\\+[0-9 ().-]{8,20}|\\(?[0-9]{2,4}\\)?[ .-][0-9]{3,4}[ .-]?[0-9]{3,4})\\s*$')
+  group by id_type, id
   union all
-  select 'on several people', id_type, [id], people from known where len(people) > 1;
+  select 'on several people', id_type, [id], list(distinct person_id order by person_id)
+  from ids where id_type = 'external_id' and hash(id) in (from shared)
+  group by id_type, id having count(distinct person_id) > 1;
 
   comment on view c360.identity_findings is
     'Ids that somebody should look at. Nobody was joined or left apart because of them.';
