@@ -76,8 +76,9 @@ export async function erasePeople(
       for (const table of tables) await eraseEvents(database, table);
       await eraseState(database);
       await countInLedger(database);
-      erasures = await writeCertificates(database, options.now);
-      await writeTombstones(database, options.key);
+      const last = await readLastErasure(database);
+      erasures = await writeCertificates(database, options.now, last);
+      await writeTombstones(database, options.key, last);
       await database.run('delete from c360.erasure_queue');
       if (options.dryRun) throw new DryRun();
       await dropScratchTables(database);
@@ -150,6 +151,7 @@ const SCRATCH: Readonly<Record<string, string>> = {
   erasing_numbers: 'user_no integer, erasure_no integer',
   doomed:
     'row_id bigint, object_id bigint, erasure_no integer, kind varchar, id varchar, is_of_other boolean',
+  placeholders: 'erasure_no integer, id varchar',
   removed_rows: 'erasure_no integer, table_name varchar, object_id bigint, removed bigint',
   seen_ids: 'erasure_no integer, kind varchar, id varchar',
   asked_ids: 'erasure_no integer, subject varchar, cause varchar, requested_at timestamp',
@@ -206,7 +208,8 @@ async function askFor(database: Database, { key, now, ids }: ErasureOptions): Pr
      with wanted as (
        select kind, id, 'late event' as cause, until as asked_at from c360.erasure_queue ${ofEvents}),
      once as (select kind, id, min(cause) as cause, max(asked_at) as asked_at from wanted group by kind, id)
-     select row_number() over (order by kind, id), kind, id, coalesce(asked_at, $1::timestamp), true from once`,
+     select row_number() over (order by kind, id), kind, id, coalesce(asked_at, $1::timestamp),
+       kind <> 'external_id' from once`,
     [at],
   );
   await database.run(
@@ -226,15 +229,17 @@ async function eraseEvents(database: Database, person: PersonTable): Promise<voi
     user === undefined
       ? 'false'
       : `e.${user}::varchar not in (select id from erasing where kind = 'user_id')`;
-  const matches = columns.map(({ kind, column }) => {
-    const isEarlier =
-      kind === 'external_id' && time !== undefined ? `and (e.${time} <= x.until) is not false` : '';
-    return `x.kind = '${kind}' and x.id = e.${column}::varchar ${isEarlier}`;
-  });
+  const isEarlier = (kind: string) =>
+    kind === 'external_id' && time !== undefined ? `and (e.${time} <= x.until) is not false` : '';
+  const matches = columns.map(
+    ({ kind, column }) => `x.kind = '${kind}' and x.id = e.${column}::varchar ${isEarlier(kind)}`,
+  );
   if (table.hasRescued) {
     for (const { field, kind } of ERASURE_FIELDS) {
       if (kind === 'request_id') continue;
-      matches.push(`x.kind = '${kind}' and x.id = (e.${RESCUED_COLUMN} ->> '/${field}')`);
+      matches.push(
+        `x.kind = '${kind}' and x.id = (e.${RESCUED_COLUMN} ->> '/${field}') ${isEarlier(kind)}`,
+      );
     }
   }
   const doomed = matches.map(
@@ -311,21 +316,24 @@ async function eraseDoomed(
   await database.run('delete from doomed');
 }
 
-/** Both forms of each id: as Braze writes it, and as the door may have hashed it. */
-async function writeTombstones(database: Database, key: string): Promise<void> {
+/**
+ * Both forms of each id: as Braze writes it, and as the door may have hashed it. A placeholder gets one that blocks
+ * nothing: it says that a load need not ask about it again.
+ */
+async function writeTombstones(database: Database, key: string, last: number): Promise<void> {
   await database.run(
     `insert into c360.tombstones
-     with last as (select max(erasure_id) - (select count(*) from asked_ids) as id from c360.erasures),
-     ids as (
-       select kind, id, erasure_no, until from erasing),
+     with ids as (
+       select kind, id, erasure_no, until from erasing
+       union all select 'external_id', id, erasure_no, '-infinity'::timestamp from placeholders),
      hashes as (
        select kind, ${tombstoneOf('kind', 'id')} as hash, until, erasure_no from ids
        union all select kind, ${tombstoneOfHashed('kind', 'id')}, until, erasure_no from ids)
-     select kind, hash, max(until), (select id from last) + min(erasure_no) from hashes h
-     where not exists (from c360.tombstones t
-       where t.kind = h.kind and t.hash = h.hash and (t.until >= h.until) is not false)
+     select kind, hash, max(until), $3::bigint + min(erasure_no) from hashes h
+     where until > '-infinity'::timestamp
+       or not exists (from c360.tombstones t where t.kind = h.kind and t.hash = h.hash)
      group by kind, hash`,
-    hashPads(key),
+    [...hashPads(key), last],
   );
 }
 
@@ -339,10 +347,19 @@ async function countInLedger(database: Database): Promise<void> {
   );
 }
 
-async function writeCertificates(database: Database, now: Date): Promise<readonly Erasure[]> {
+async function readLastErasure(database: Database): Promise<number> {
   const { last } = await database.row<{ last: number }>(
     'select coalesce(max(erasure_id), 0)::double as last from c360.erasures',
   );
+  return last;
+}
+
+/** None for a placeholder that nobody asked to erase. */
+async function writeCertificates(
+  database: Database,
+  now: Date,
+  last: number,
+): Promise<readonly Erasure[]> {
   await database.run(
     `insert into c360.erasures by name
      with removed as (
@@ -359,7 +376,8 @@ async function writeCertificates(database: Database, now: Date): Promise<readonl
        $2::timestamp as erased_at, coalesce(s.user_ids, 0) as user_ids,
        coalesce(s.external_ids, 0) as external_ids, coalesce(c.events, 0)::bigint as events,
        coalesce(c.rows, '{}') as rows
-     from asked_ids a left join counts c using (erasure_no) left join seen s using (erasure_no)`,
+     from asked_ids a left join counts c using (erasure_no) left join seen s using (erasure_no)
+     where a.cause <> 'late event' or erasure_no in (select erasure_no from erasing)`,
     [last, now.toISOString()],
   );
   return readErasures(database, last);

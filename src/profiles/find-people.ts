@@ -4,7 +4,8 @@
  *
  * An external id goes with the person when events of the person carry it; events of others that carry it too are
  * erased up to the instant of the request, for it names the same human being. Unless it is a placeholder:
- * one that more than ten other people carry names nobody, and is left alone.
+ * one that more than ten other people carry names nobody, and is left alone. Those go to the temporary table
+ * `placeholders(erasure_no, id)`.
  */
 import { type Database, quoteIdentifier } from '../warehouse/database.ts';
 import { type EventTable, readEventTable } from '../warehouse/event-tables.ts';
@@ -59,7 +60,7 @@ export async function findAllIds(
 /** Only where an external id was asked for; those that are found on the way lead nowhere else. */
 async function addUsersOfExternalIds(database: Database, tables: readonly PersonTable[]) {
   const { asked } = await database.row<{ asked: boolean }>(
-    "select count(*) > 0 as asked from erasing where kind = 'external_id'",
+    "select count(*) > 0 as asked from erasing where kind = 'external_id' and asked",
   );
   if (asked) await addFound(database, tables, { from: 'external_id', to: 'user_id' });
 }
@@ -79,7 +80,8 @@ async function addFound(
       database,
       to,
       `select x.erasure_no, e.${target.column}::varchar as id, x.until
-       from ${name} e join erasing x on x.kind = '${from}' and x.id = e.${source.column}::varchar`,
+       from ${name} e join erasing x on x.kind = '${from}' and x.id = e.${source.column}::varchar
+       ${from === 'external_id' ? 'and x.asked' : ''}`,
     );
   }
 }
@@ -146,11 +148,16 @@ async function removePlaceholders(
   if (carriers.length === 0) return;
   // One join for all tables: one for each takes more memory than a hundred tables have.
   await database.run(
-    `delete from erasing where kind = 'external_id' and not asked and id in (
+    `insert into placeholders
+     select erasure_no, id from erasing where kind = 'external_id' and not asked and id in (
        select id from (${carriers.join(' union all ')}) c
        where id in (select id from erasing where kind = 'external_id' and not asked)
          and user_id not in (select id from erasing where kind = 'user_id')
        group by id having count(distinct user_id) > ${MAX_PEOPLE_OF_EXTERNAL_ID})`,
+  );
+  await database.run(
+    `delete from erasing
+     where kind = 'external_id' and not asked and id in (select id from placeholders)`,
   );
 }
 

@@ -234,9 +234,8 @@ export class BatchLoader {
   ): Promise<ReadonlyMap<number, ReadonlySet<number>>> {
     const { tombstones, door } = this.#options;
     if (tombstones === undefined) return new Map();
-    const hashesIds = door?.hashesUserIds(table.eventType) ?? false;
     return this.#run(new BatchSource(table, objects), async (scan) =>
-      tombstones.findErased(table, scan, hashesIds),
+      tombstones.findErased(table, scan, (field) => door?.treatmentOfId(table.eventType, field)),
     );
   }
 

@@ -31,9 +31,9 @@ export class PrivacyDoor {
     this.#key = key;
   }
 
-  /** Whether ids of users are hashed on their way into the table of this event type. */
-  hashesUserIds(eventType: string): boolean {
-    return this.#rules.treatmentOf(eventType, 'user_id', true).whole === 'hash';
+  /** What is done with an id of people on its way into the table of this event type. */
+  treatmentOfId(eventType: string, field: string): 'hash' | 'drop' | undefined {
+    return this.#rules.treatmentOf(eventType, field, true).whole;
   }
 
   /**

@@ -6,8 +6,9 @@
  * same one, and rules of privacy may change. A user id is blocked for ever: Braze does not use it again. An
  * external id is the customer's, who may sign up again: it blocks what happened up to the erasure.
  *
- * A batch may tell more about an erased person than was known: a merge with another user id, or a request of an
- * agent whose tool calls have no user. These wait in c360.erasure_queue for the erasure at the end of the cycle.
+ * A batch may tell more about an erased person than was known: a merge with another user id, an external id, or a
+ * request of an agent whose tool calls have no user. These wait in c360.erasure_queue for the erasure at the end of
+ * the cycle.
  * Without tombstones none of this is asked.
  */
 import { type Database, quoteIdentifier, quoteLiteral } from './database.ts';
@@ -84,13 +85,13 @@ export class Tombstones {
    * inside the transaction that loads the batch.
    *
    * @param scan SQL of the batch, such as `currents_batch(7)`
-   * @param hashesIds whether the door hashes ids of users on their way into this table
+   * @param treatmentOf what the door does with an id on its way into this table
    * @returns zero-based rows to leave out, by object
    */
   async findErased(
     table: EventTable,
     scan: string,
-    hashesIds: boolean,
+    treatmentOf: (field: string) => 'hash' | 'drop' | undefined,
   ): Promise<ReadonlyMap<number, ReadonlySet<number>>> {
     const columns = listErasureColumns(table);
     const erased = new Map<number, Set<number>>();
@@ -110,7 +111,7 @@ export class Tombstones {
       if (ofObject) ofObject.add(row_index);
       else erased.set(object_id, new Set([row_index]));
     }
-    await this.#queueRelated(columns, scan, hashesIds);
+    await this.#queueRelated(columns, scan, treatmentOf);
     await this.#database.run('drop table found_ids');
     return erased;
   }
@@ -139,30 +140,36 @@ export class Tombstones {
     return found;
   }
 
-  /** What the rows that are left out tell: the other end of a merge, the request of an agent's run. */
+  /** What the rows that are left out tell: the other end of a merge, an external id, the request of an agent's run. */
   async #queueRelated(
     columns: readonly ErasureColumn[],
     scan: string,
-    hashesIds: boolean,
+    treatmentOf: (field: string) => 'hash' | 'drop' | undefined,
   ): Promise<void> {
     const user = columns.find(({ field }) => field === 'user_id');
     const survivor = columns.find(({ field }) => field === 'orphaned_by_id');
+    const external = columns.find(({ kind }) => kind === 'external_id');
     const request = columns.find(({ field }) => field === 'request_id');
     for (const [from, to] of [
       [user, survivor],
       [survivor, user],
+      [user, external],
       [user, request],
     ]) {
       if (from === undefined || to === undefined) continue;
-      const isHashed = hashesIds && to.kind === 'user_id';
-      const id = `${to.column}::varchar`;
+      const treatment = to.kind === 'request_id' ? undefined : treatmentOf(to.field);
+      if (treatment === 'drop') continue;
+      const isHashed = treatment === 'hash';
       await this.#database.run(
         `insert into c360.erasure_queue
-         select distinct kind, id, (select max(until) from found_ids) from (
-           select '${to.kind}' as kind, ${isHashed ? keyedHashOf(id) : id} as id
+         select '${to.kind}', ${isHashed ? keyedHashOf('r.id') : 'r.id'}, max(f.until) from (
+           select distinct ${from.column}::varchar as found_id, ${to.column}::varchar as id
            from ${scan}
-           where ${ROW_COLUMN} >= 0 and ${isFound(from.column, from.kind)} and ${namesSomebody(id)}
-             and not (${isFound(to.column, to.kind)}))`,
+           where ${ROW_COLUMN} >= 0 and ${isFound(from.column, from.kind)}
+             and ${namesSomebody(`${to.column}::varchar`)}
+             and not (${isFound(to.column, to.kind)})) r
+         join found_ids f on f.kind = '${from.kind}' and f.id = r.found_id
+         group by r.id`,
         isHashed ? this.#pads : [],
       );
     }

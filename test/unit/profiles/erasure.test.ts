@@ -193,6 +193,63 @@ describe('an erased person', () => {
     expect(await bucket.rows('from c360.erasure_queue')).toEqual([]);
   });
 
+  it('whose external id is first told by a late event is gone under it too', async () => {
+    const bucket = await aBucket(['otto', 'ida']);
+    await putEvents(bucket, OPEN, [anOpen(30, 'otto', { external_user_id: 'crm-zelda' })]);
+    await putEvents(bucket, DELETE, [anEvent(500, { user_id: userId('zelda') })]);
+    await bucket.cycle();
+    await putEvents(bucket, OPEN, [anOpen(7, 'zelda')]);
+    const { events, erasures } = await bucket.cycle();
+    expect(events).toMatchObject({ loaded: 0, erased: 1 });
+    expect(erasures).toMatchObject({ events: 1, rewritten: true });
+    expect(readAllBytes(bucket)).not.toContain('zelda');
+    await putEvents(bucket, OPEN, [anOpen(31, 'otto', { external_user_id: 'crm-zelda' })]);
+    expect((await bucket.cycle()).events).toMatchObject({ loaded: 0, erased: 1 });
+    await putEvents(bucket, OPEN, [anOpen(501, 'otto', { external_user_id: 'crm-zelda' })]);
+    expect((await bucket.cycle()).events).toMatchObject({ loaded: 1, erased: 0 });
+  });
+
+  it('whose external id turns out to be a placeholder takes nobody along, and asks only once', async () => {
+    const bucket = new TestBucket();
+    const unknown = { external_user_id: 'unknown' };
+    const people = Array.from({ length: 13 }, (_, n) => anOpen(n, `person${n}`, unknown));
+    await putEvents(bucket, OPEN, people);
+    await putEvents(bucket, DELETE, [anEvent(500, { user_id: userId('zelda') })]);
+    await bucket.cycle();
+    for (const number of [20, 21]) {
+      await putEvents(bucket, OPEN, [anOpen(number, 'zelda', unknown)]);
+      expect(await bucket.cycle()).toMatchObject({
+        events: { loaded: 0, erased: 1 },
+        erasures: { people: 0, events: 0, rewritten: false },
+      });
+    }
+    expect(
+      await bucket.column("select until::varchar from c360.tombstones where kind = 'external_id'"),
+    ).toEqual(['-infinity', '-infinity']);
+    const { people: asked } = await forgetPeople(bucket.config(), ['unknown']);
+    expect(asked).toMatchObject([{ erasureId: 2, events: 13 }]);
+  });
+
+  it('who came back stays when a late merge tells more about somebody else who was erased', async () => {
+    const bucket = await aBucket();
+    await putEvents(bucket, DELETE, [anEvent(500, { user_id: userId('zelda') })]);
+    await bucket.cycle();
+    await forgetPeople(bucket.config(), ['crm-otto'], { now: () => bucket.now });
+    await putEvents(bucket, OPEN, [
+      anOpen(600, 'zelda', { user_id: 'new-one' }),
+      anOpen(601, 'zelda', { user_id: 'former' }),
+    ]);
+    await bucket.cycle();
+    await putEvents(bucket, ORPHAN, [
+      anOrphan(300, 'zelda', 'former', userId('zelda')),
+      anOrphan(301, 'otto', 'another', userId('otto')),
+    ]);
+    expect((await bucket.cycle()).erasures).toMatchObject({ people: 2, events: 1 });
+    expect(await bucket.column('select user_id from events.users_messages_email_open')).toEqual([
+      'new-one',
+    ]);
+  });
+
   it('is gone although user ids and addresses are hashed at the door', async () => {
     const flags = { 'privacy.hash': ['pii.id', 'pii.email'] };
     const bucket = await aBucket();
@@ -394,6 +451,35 @@ describe('files that a sync has staged', () => {
       expect(await forgetPeople(config, ['crm-zelda'])).toMatchObject({ stagedFiles: 0 });
     },
   );
+});
+
+it('a file staged after an erasure loses whom a late merge tells to be the same person', async () => {
+  const bucket = await aBucket();
+  await bucket.cycle();
+  const stage = path.join(path.dirname(bucket.databasePath), 'stage');
+  writeFileSync(
+    path.join(path.dirname(bucket.databasePath), 'currents.yaml'),
+    `destinations: { stage: { kind: files, url: ${stage}, format: json } }`,
+  );
+  const settings = { url: stage, format: 'json', now: () => bucket.now } as const;
+  const stageZelda = async (runId: number) =>
+    bucket.withDatabase(async (database) => {
+      const run = aRun({ runId, destination: 'stage' });
+      const identifier = { kind: 'email', value: 'zelda@acme.test' } as const;
+      await fillOutbox(database, run, [{ identifier, attributes: '{"a":1}' }]);
+      await openFilesDestination(settings).stage(database, run);
+    });
+  await stageZelda(1);
+  await forgetPeople(bucket.config(), [userId('zelda')], { now: () => bucket.now });
+  bucket.now = new Date(bucket.now.getTime() + 1000);
+  const former = { user_id: 'former', external_user_id: null };
+  await putEvents(bucket, OPEN, [anOpen(7, 'zelda', former)]);
+  await bucket.cycle();
+  await stageZelda(2);
+  bucket.now = new Date(bucket.now.getTime() + 1000);
+  await putEvents(bucket, ORPHAN, [anOrphan(300, 'zelda', 'former', userId('zelda'))]);
+  expect((await bucket.cycle()).erasures).toMatchObject({ people: 1, stagedFiles: 1 });
+  expect(readAllBytes(bucket)).not.toContain('zelda');
 });
 
 describe('profiles after an erasure', () => {
