@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 // cli: the built bin, so `npm run build` comes first (`npm test` does both).
 export default defineConfig({
   test: {
+    // Vitest leaves one core to itself, which of two is half.
+    maxWorkers: '100%',
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 30_000 } },
       {

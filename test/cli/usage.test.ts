@@ -139,12 +139,11 @@ describe('init', () => {
     const written = 'Wrote currents.yaml. Next: currents doctor\n';
     const command = 'init --source s3://acme/currents/ --database c360.duckdb';
     expect(await run(command)).toEqual({ stdout: written, stderr: '', code: 0 });
-    const flags = { 'source.url': 's3://acme/currents/', database: 'c360.duckdb' };
+    const flags = { 'source.url': 's3://acme/currents/', database: path.join(cwd, 'c360.duckdb') };
     const file = path.join(cwd, 'currents.yaml');
     expect(loadConfig({ env: {}, cwd })).toEqual({
       ...loadConfig({ env: {}, cwd: tmpdir(), flags }),
       configPath: file,
-      database: path.join(cwd, 'c360.duckdb'),
     });
 
     writeFileSync(file, 'database: mine.duckdb\n');

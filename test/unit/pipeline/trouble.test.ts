@@ -64,7 +64,7 @@ describe('a damaged object', () => {
       const result = await bucket.cycle();
       expect(result.objects).toMatchObject({ loaded: 2, quarantined: 1, pending: 0 });
       expect(result.problems).toMatchObject([{ key: aKey(2), status: 'quarantined', code }]);
-      expect(result.events).toEqual({ read: 4, loaded: 4, duplicates: 0 });
+      expect(result.events).toEqual({ read: 4, loaded: 4, duplicates: 0, erased: 0 });
       expect(JSON.stringify(result)).not.toMatch(/event-|person@/);
       expect(await bucket.column('select code from ops.quarantine')).toEqual([code]);
       expect(await bucket.column('select id from events.test_event')).toHaveLength(4);
@@ -86,7 +86,12 @@ describe('a damaged object', () => {
     await bucket.withDatabase(async (database) => requeueObjects(database, [aKey(1)]));
     expect((await bucket.cycle()).objects.loaded).toBe(1);
     bucket.putBytes(aKey(2), bytes, new Date('2026-09-01T13:00:00Z'));
-    expect((await bucket.cycle()).events).toEqual({ read: 10, loaded: 0, duplicates: 10 });
+    expect((await bucket.cycle()).events).toEqual({
+      read: 10,
+      loaded: 0,
+      duplicates: 10,
+      erased: 0,
+    });
     expect(await bucket.rows('from ops.quarantine')).toEqual([]);
     expect(await bucket.column('select attempts from ops.objects where object_id = 1')).toEqual([
       2,

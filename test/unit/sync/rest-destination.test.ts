@@ -262,12 +262,13 @@ describe('what every request would get', () => {
     books.settle = async () => {
       throw new Error('the disk is full');
     };
-    const { error, braze } = await deliver(({ objects }) => success(objects), somePeople(30_000), {
+    const { error, braze } = await deliver(({ objects }) => success(objects), somePeople(60_000), {
       books,
       portion: 6000,
     });
     expect(error).toMatchObject({ message: 'the disk is full' });
-    expect(braze.requests.length).toBeLessThan(200);
+    // Of 800; the first outcomes are settled after 200.
+    expect(braze.requests.length).toBeLessThan(500);
   });
 });
 
