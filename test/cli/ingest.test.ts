@@ -24,7 +24,12 @@ afterAll(() => rmSync(cwd, { recursive: true }));
 
 function run(command: string | readonly string[], options: Partial<RunOptions> = {}) {
   const args = typeof command === 'string' ? command.split(' ') : command;
-  const env = { CURRENTS_SOURCE: 'bucket', CURRENTS_LOG_LEVEL: 'error' };
+  // Making the tables of profiles takes longer than most of what is tested here.
+  const env = {
+    CURRENTS_SOURCE: 'bucket',
+    CURRENTS_LOG_LEVEL: 'error',
+    CURRENTS_PROFILES_REFRESH: 'manual',
+  };
   return runBin(args, { cwd, env, ...options });
 }
 

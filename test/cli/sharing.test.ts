@@ -16,7 +16,12 @@ afterEach(() => rmSync(cwd, { recursive: true }));
 
 function run(command: string | readonly string[], options: Partial<RunOptions> = {}) {
   const args = typeof command === 'string' ? command.split(' ') : command;
-  const env = { CURRENTS_SOURCE: 'bucket', CURRENTS_LOG_LEVEL: 'info' };
+  // Making the tables of profiles takes longer than most of what is tested here.
+  const env = {
+    CURRENTS_SOURCE: 'bucket',
+    CURRENTS_LOG_LEVEL: 'info',
+    CURRENTS_PROFILES_REFRESH: 'manual',
+  };
   return runBin(args, { cwd, env, ...options });
 }
 
