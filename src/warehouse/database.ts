@@ -382,6 +382,9 @@ async function describeProcess(pid: string, program: string): Promise<string> {
 const VALUE_REFUSALS =
   /^(Conversion|Out of Range|Invalid Input) Error|^Not implemented Error: Unknown TimeZone/;
 
+/** Of the same kind, but names what was asked for. */
+const READ_ONLY = /^Invalid Input Error: Cannot execute statement of type "\w+" on database /;
+
 /** Kinds of errors that come from values, names and types, not from the machine. */
 const REFUSALS =
   /^(Failed to extract statements: )?(Conversion|Out of Range|Invalid Input|Invalid type|Not implemented|Binder|Catalog|Parser|Mismatch Type) Error/;
@@ -413,7 +416,7 @@ function translateStatementError(error: unknown, path: string): CurrentsError {
       cause: error,
     });
   }
-  const quotesValue = VALUE_REFUSALS.test(text);
+  const quotesValue = VALUE_REFUSALS.test(text) && !READ_ONLY.test(text);
   return new CurrentsError({
     code: 'DATABASE_FAILED',
     // A value of an event must not reach a log.
