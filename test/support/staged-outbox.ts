@@ -55,8 +55,8 @@ export async function readStaged(file: string, format: StageFormat): Promise<Sta
     case 'json':
       return bytes
         .toString('utf8')
-        .trimEnd()
         .split('\n')
+        .slice(0, -1)
         .map((line) => JSON.parse(line) as StagedRow);
     case 'csv':
       return parseCsv(bytes, { columns: true }) as StagedRow[];
