@@ -47,7 +47,7 @@ const demo: Work<DemoOptions> = async (context, { keep, events }) => {
   output.write(result, () =>
     [
       formatStory(result),
-      formatTable(['campaign', 'sent', 'opened by', 'clicked by', 'revenue'], campaigns),
+      formatTable(['campaign', 'sent', 'delivered', 'opened by', 'clicked by'], campaigns),
       formatNext(folder),
     ].join('\n\n'),
   );
@@ -79,8 +79,8 @@ function isRight({ first, later, again }: DemoResult): boolean {
 }
 
 const CAMPAIGNS = `
-  select campaign_name, sum(sent)::bigint as sent, sum(unique_opens)::bigint as opened,
-    sum(unique_clicks)::bigint as clicked, sum(revenue) as revenue
+  select campaign_name, sum(sent)::bigint as sent, sum(delivered)::bigint as delivered,
+    sum(unique_opens)::bigint as opened, sum(unique_clicks)::bigint as clicked
   from c360.campaign_performance where campaign_name is not null and channel = 'email'
   group by campaign_name order by sent desc limit 5`;
 
