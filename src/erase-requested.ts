@@ -1,9 +1,10 @@
 /**
- * Erasure from request to certificate: rows and state go in one transaction, then the file is written anew and the
- * published copy renewed, and each step is written into c360.erasures when it is done.
+ * Erasure from request to certificate: rows and state go in one transaction, then profiles are built without them,
+ * the file is written anew and the published copy renewed, and each step that concerns a file is written into
+ * c360.erasures when it is done.
  *
- *     erasePeople ──► rewriteDatabase ──► eraseStagedFiles ──► publishDatabase
- *     (rows gone)      rewritten_at         unstaged_at          published_at
+ *     erasePeople ──► prepareFileSteps ──► rewriteDatabase ──► eraseStagedFiles ──► publishDatabase
+ *     (rows gone)     (profiles of others)   rewritten_at        unstaged_at          published_at
  *
  * A process killed in between leaves a step that is due; the next cycle or `forget` does it.
  */
@@ -14,6 +15,7 @@ import { isTransient } from './errors.ts';
 import type { Logger } from './logger.ts';
 import { openPrivacyKey } from './open-privacy-door.ts';
 import { type Erasure, erasePeople, hasErasureRequests } from './profiles/erase-people.ts';
+import { rebuildWithoutWithdrawn } from './profiles/refresh-profiles.ts';
 import { eraseStagedFiles } from './sync/erase-staged.ts';
 import { COPY_NAME } from './warehouse/copy-database.ts';
 import { Database, quoteLiteral } from './warehouse/database.ts';
@@ -41,9 +43,33 @@ export async function eraseRequested(
   return erasures;
 }
 
-/** Which files still hold erased people and are to be cleared now; the file itself may have to wait for more
- * erasures (setting privacy.rewriteEvery). */
-export async function listDueSteps(
+/**
+ * Which files still hold erased people and are to be cleared now; the file itself may have to wait for more
+ * erasures (setting privacy.rewriteEvery). Before that the profiles have to let go of events that were erased,
+ * whether or not they are refreshed after each ingest: they would carry what is in them into the new files.
+ *
+ * @returns no step once the signal fired: who interrupts wants an end, and the next cycle clears the files
+ * @throws CurrentsError DISK_FULL, DATABASE_FAILED
+ */
+export async function prepareFileSteps(
+  config: Config,
+  database: Database,
+  { now, signal }: { readonly now: Date; readonly signal?: AbortSignal | undefined },
+): Promise<DueSteps> {
+  const none = { rewrite: false, staged: false, publish: false };
+  if (signal?.aborted) return none;
+  const steps = await listDueSteps(config, database, now);
+  if (!steps.rewrite && !steps.publish) return steps;
+  try {
+    await rebuildWithoutWithdrawn(database, { signal });
+  } catch (error) {
+    if (!signal?.aborted) throw error;
+    return none;
+  }
+  return steps;
+}
+
+async function listDueSteps(
   { privacy, publish }: Config,
   database: Database,
   now: Date,

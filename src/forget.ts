@@ -6,7 +6,7 @@
  */
 import { existsSync } from 'node:fs';
 import type { Config } from './config.ts';
-import { clearFiles, type DueSteps, type FileSteps, listDueSteps } from './erase-requested.ts';
+import { clearFiles, type DueSteps, type FileSteps, prepareFileSteps } from './erase-requested.ts';
 import { CurrentsError } from './errors.ts';
 import { openPrivacyKey } from './open-privacy-door.ts';
 import { openWarehouse } from './pipeline.ts';
@@ -34,8 +34,8 @@ export interface Forgotten extends FileSteps {
 }
 
 /**
- * @throws CurrentsError USAGE (an id that stands for none), DATABASE_MISSING, DATABASE_BUSY, DISK_FULL. Rows that were erased stay erased; run again,
- *   and the files are cleared.
+ * @throws CurrentsError USAGE (an id that stands for none), DATABASE_MISSING, DATABASE_BUSY, DISK_FULL. Rows that
+ *   were erased stay erased; run again, and the files are cleared.
  */
 export async function forgetPeople(
   config: Config,
@@ -60,7 +60,7 @@ export async function forgetPeople(
   const at = now();
   const database = await openWarehouse(config, waitMs);
   let erasures: readonly Erasure[];
-  let due: DueSteps;
+  let due: DueSteps | undefined;
   let deletions = 0;
   try {
     const key = await openPrivacyKey(config.privacy, database, at);
@@ -71,13 +71,15 @@ export async function forgetPeople(
     };
     const asked = { key, now: at, ids: [...new Set(ids)], dryRun, beforeErasing };
     erasures = await erasePeople(database, asked);
-    due = await listDueSteps(config, database, at);
+    if (!dryRun)
+      due = { ...(await prepareFileSteps(config, database, { now: at })), rewrite: true };
   } finally {
     database.close();
   }
-  const steps = dryRun
-    ? { rewritten: false, stagedFiles: 0, published: false }
-    : await clearFiles(config, { ...due, rewrite: true }, { now: at, waitMs });
+  const steps =
+    due === undefined
+      ? { rewritten: false, stagedFiles: 0, published: false }
+      : await clearFiles(config, due, { now: at, waitMs });
   const people = erasures.map((erasure) => ({
     ...erasure,
     found: Object.keys(erasure.rows).length > 0,

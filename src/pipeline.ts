@@ -22,7 +22,7 @@ import {
   clearFilesOrWait,
   type DueSteps,
   eraseRequested,
-  listDueSteps,
+  prepareFileSteps,
 } from './erase-requested.ts';
 import { CurrentsError } from './errors.ts';
 import { buildResult, type CycleFacts, type IngestResult } from './ingest-result.ts';
@@ -231,7 +231,8 @@ async function recordAndLoad(
   const result = finish(cycle, facts);
   const { objects, events, bytes, seconds } = result;
   logger.info({ runId, objects, events, bytes, seconds }, 'cycle finished');
-  return { result, due: await listDueSteps(config, database, now()) };
+  const due = await prepareFileSteps(config, database, { now: now(), signal: hooks.signal });
+  return { result, due };
 }
 
 /** Erased people leave the files too, once the database is closed. */

@@ -277,6 +277,10 @@ async function eraseState(database: Database): Promise<void> {
 function joinPerson(person: PersonColumn): string {
   const column = quoteIdentifier(person.column);
   if (person.holds === 'user_no') return `erasing_numbers x on x.user_no = e.${column}`;
+  if (person.holds === 'former external ids') {
+    return `erasing x on x.kind = 'external_id' and (e.first_seen_at <= x.until) is not false
+      and (x.id = e.external_id or list_contains(e.${column}, x.id))`;
+  }
   if (person.holds !== 'identifier')
     return `erasing x on x.kind = '${person.holds}' and x.id = e.${column}::varchar`;
   const kind = quoteIdentifier(person.kindColumn);

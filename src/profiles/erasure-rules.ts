@@ -8,7 +8,10 @@
 
 /** What a column holds that tells whose a row is. */
 export type PersonColumn =
-  | { readonly column: string; readonly holds: 'user_no' | 'user_id' | 'external_id' }
+  | {
+      readonly column: string;
+      readonly holds: 'user_no' | 'user_id' | 'external_id' | 'former external ids';
+    }
   /** Which of a person's identifiers it is says another column, in Braze's words for syncs. */
   | { readonly column: string; readonly holds: 'identifier'; readonly kindColumn: string };
 
@@ -72,6 +75,16 @@ const BY_NAME: readonly PersonColumn[] = [
   { column: 'braze_id', holds: 'user_id' },
 ];
 
+/**
+ * Profiles of the past are not built again, so a profile that lists an erased external id goes as a whole: an event
+ * that it was made from is gone. Not that of a person who came later and has the id by right.
+ */
+const BY_FORMER_IDS: PersonColumn = {
+  column: 'former_external_ids',
+  holds: 'former external ids',
+};
+const PRESENT_PROFILES = 'c360.profiles_rows';
+
 /** Only of tables that know people by nothing else: somebody else may have the id by now. */
 const BY_EXTERNAL_ID: PersonColumn = { column: 'external_id', holds: 'external_id' };
 
@@ -82,7 +95,8 @@ export function personColumnsOf(
 ): readonly PersonColumn[] {
   const rule = ERASURE_RULES[table];
   if (rule !== undefined) return rule;
-  const named = BY_NAME.filter(({ column }) => columns.includes(column));
+  const wanted = table === PRESENT_PROFILES ? BY_NAME : [...BY_NAME, BY_FORMER_IDS];
+  const named = wanted.filter(({ column }) => columns.includes(column));
   if (named.length > 0) return named;
   return columns.includes(BY_EXTERNAL_ID.column) ? [BY_EXTERNAL_ID] : NOBODY;
 }

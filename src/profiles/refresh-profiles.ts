@@ -104,6 +104,22 @@ export async function refreshProfiles(
   };
 }
 
+/**
+ * Builds everything again, as of the last refresh, when events that the state was made from have gone: an erasure
+ * takes events of others too, where they carry an erased person's external id. Otherwise does nothing.
+ *
+ * @throws as refreshProfiles
+ */
+export async function rebuildWithoutWithdrawn(
+  database: Database,
+  options: Pick<RefreshOptions, 'signal' | 'now'>,
+): Promise<void> {
+  const state = await readState(database);
+  if (state === undefined) return;
+  if (state.isComplete && (await countWithdrawn(database)) === 0) return;
+  await refreshProfiles(database, { ...options, asOf: state.asOf });
+}
+
 async function findRebuildReason(
   database: Database,
   { full, asOf }: RefreshOptions,

@@ -5,9 +5,11 @@ import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config.ts';
 import { forgetPeople } from '../../../src/forget.ts';
 import { ERASURE_RULES, personColumnsOf } from '../../../src/profiles/erasure-rules.ts';
+import { writePastProfiles } from '../../../src/profiles/past-profiles.ts';
 import { createProfilesTable } from '../../../src/profiles/profiles-table.ts';
 import { refreshProfiles } from '../../../src/profiles/refresh-profiles.ts';
 import { openFilesDestination } from '../../../src/sync/stage-files.ts';
+import { publishDatabase } from '../../../src/warehouse/publish.ts';
 import {
   anOpen,
   anOrphan,
@@ -348,7 +350,6 @@ describe('forgetting by id', () => {
     const bucket = await aBucket();
     const copy = path.join(path.dirname(bucket.databasePath), 'copies', 'analysts.duckdb');
     await bucket.cycle();
-    const { publishDatabase } = await import('../../../src/warehouse/publish.ts');
     await publishDatabase({ database: bucket.databasePath, path: copy });
     const config = bucket.config({ 'publish.path': copy });
     expect(await forgetPeople(config, ['crm-zelda'])).toMatchObject({ published: true });
@@ -370,6 +371,7 @@ describe('the rules of erasure', () => {
     database.close();
     expect(personColumnsOf('c360.profiles_in_may_rows', columns)).toEqual([
       { column: 'person_id', holds: 'user_id' },
+      { column: 'former_external_ids', holds: 'former external ids' },
     ]);
     expect(personColumnsOf('c360.own', ['external_id', 'score'])).toEqual([
       { column: 'external_id', holds: 'external_id' },
@@ -520,4 +522,33 @@ describe('profiles after an erasure', () => {
     );
     expect(await readAll()).toEqual(kept);
   }, 60_000);
+
+  it.each(['after ingest', 'manual'])(
+    'of others hold nothing from events that went, refreshed %s: in no file',
+    async (refresh) => {
+      const bucket = await aBucket(['zelda', 'otto', 'ida']);
+      const copy = path.join(path.dirname(bucket.databasePath), 'copies', 'analysts.duckdb');
+      const flags = { 'profiles.refresh': refresh, 'publish.path': copy };
+      // They were booked under the numbers of people who are erased.
+      await putEvents(bucket, OPEN, [
+        anOpen(30, 'ida', { external_user_id: 'crm-zelda' }),
+        anOpen(31, 'ida', { external_user_id: 'crm-otto' }),
+      ]);
+      await bucket.cycle({}, flags);
+      await bucket.withDatabase(async (database) => {
+        await refreshProfiles(database, { asOf: bucket.now });
+        await writePastProfiles(database, bucket.now, 'profiles_then');
+      });
+      await publishDatabase({ database: bucket.databasePath, path: copy });
+      await putEvents(bucket, DELETE, [anEvent(500, { user_id: userId('zelda') })]);
+      expect((await bucket.cycle({}, flags)).erasures).toMatchObject({ published: true });
+      expect(readAllBytes(bucket)).not.toContain('zelda');
+      expect(await bucket.column('select person_id from c360.profiles order by 1')).toEqual(
+        ['ida', 'otto'].map((person) => userId(person)),
+      );
+      await forgetPeople(bucket.config(flags), ['crm-otto'], { now: () => bucket.now });
+      expect(readAllBytes(bucket)).not.toContain('otto');
+    },
+    60_000,
+  );
 });

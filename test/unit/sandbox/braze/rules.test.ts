@@ -202,7 +202,7 @@ const PROOFS: Record<RuleId, Proof> = {
   },
   EXTERNAL_USER_ID_TOO_LARGE: async () => {
     const braze = await openBraze();
-    await braze.set({ external_id: 'é'.repeat(493) + 'x' });
+    await braze.set({ external_id: `${'é'.repeat(493)}x` });
     expect(await braze.refusal({ external_id: 'é'.repeat(494) })).toBe(
       'EXTERNAL_USER_ID_TOO_LARGE',
     );
