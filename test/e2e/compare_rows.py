@@ -2,7 +2,8 @@
 
 In, as JSON on stdin: a list of {database, objects: [{key, path, eventType}], all}. With `all`, every
 record of every object must be a row; without, each row must be a record of the object that it names, and
-the ids in each table must be the ids of the files, each once. Out: for each database its problems and counts.
+the ids in each table must be the ids of the files, each once. Events of people whom a delete request among the
+files names must be in no table. Out: for each database its problems and counts.
 
 Nothing here knows how the loader works: the expected value of a column comes from the design of the
 tables alone (`time` is a UTC timestamp, JSON text is a JSON column, everything else is itself).
@@ -102,8 +103,62 @@ def read_file(path):
         return {f["name"]: f["type"] for f in reader.writer_schema["fields"]}, records
 
 
+MISSING_IDS = (None, "", "[REDACTED]")
+
+
+class Erased:
+    """Whom the delete requests among some records name, by the rules of docs/privacy.md."""
+
+    def __init__(self, records_by_type):
+        records = [record for records in records_by_type.values() for record in records]
+        self.until = {}
+        for request in records_by_type.get("users.UserDeleteRequest", []):
+            if request["user_id"] not in MISSING_IDS:
+                self._add(("user_id", request["user_id"]), request.get("time"))
+        merges = [
+            (("user_id", one["user_id"]), ("user_id", one["orphaned_by_id"]))
+            for one in records_by_type.get("users.UserOrphan", [])
+        ]
+        before = -1
+        while before != len(self.until):
+            before = len(self.until)
+            for one, other in merges:
+                for known, found in ((one, other), (other, one)):
+                    if known in self.until and found[1] not in MISSING_IDS:
+                        self._add(found, self.until[known])
+        for record in records:
+            user, external = record.get("user_id"), record.get("external_user_id")
+            if ("user_id", user) in self.until and external not in MISSING_IDS:
+                self._add(("external_id", external), self.until[("user_id", user)])
+        # Tool calls of an agent have no user: the request ties them to one.
+        for event_type, agent_records in records_by_type.items():
+            for record in agent_records if event_type.startswith("agentconsole.") else []:
+                user, request = record.get("user_id"), record.get("request_id")
+                if ("user_id", user) in self.until and request not in MISSING_IDS:
+                    self._add(("request_id", request), self.until[("user_id", user)])
+
+    def _add(self, who, until):
+        self.until[who] = max(until, self.until.get(who, until))
+
+    def has(self, event_type, record):
+        if event_type.startswith("agentconsole."):
+            if ("request_id", record.get("request_id")) in self.until:
+                return True
+        if ("user_id", record.get("user_id")) in self.until:
+            return True
+        if ("user_id", record.get("orphaned_by_id")) in self.until:
+            return True
+        until = self.until.get(("external_id", record.get("external_user_id")))
+        return until is not None and record["time"] <= until
+
+
 def compare_database(entry):
     problems = []
+    files = {one["path"]: read_file(one["path"]) for one in entry["objects"]}
+    records_by_type = collections.defaultdict(list)
+    for one in entry["objects"]:
+        records_by_type[one["eventType"]] += files[one["path"]][1]
+    erased = Erased(records_by_type)
     connection = duckdb.connect(entry["database"], read_only=True)
     tables = dict(connection.sql("select event_type, table_name from ops.event_tables").fetchall())
     object_ids = dict(connection.sql("select key, object_id from ops.objects").fetchall())
@@ -117,7 +172,7 @@ def compare_database(entry):
     if set(tables) != set(by_type):
         problems.append(f"tables of {sorted(set(tables) ^ set(by_type))} are too few or too many")
 
-    counts = {"records": 0, "values": 0, "rows": 0, "tables": len(tables)}
+    counts = {"records": 0, "values": 0, "rows": 0, "erased": 0, "tables": len(tables)}
     for event_type, objects in by_type.items():
         if event_type not in tables:
             continue
@@ -134,8 +189,10 @@ def compare_database(entry):
 
         fields, ids_in_files = {}, set()
         for one in objects:
-            schema, records = read_file(one["path"])
+            schema, every_record = files[one["path"]]
             fields.update(schema)
+            records = [record for record in every_record if not erased.has(event_type, record)]
+            counts["erased"] += len(every_record) - len(records)
             counts["records"] += len(records)
             counts["values"] += sum(map(len, records))
             ids_in_files.update(record.get("id") for record in records)

@@ -20,6 +20,7 @@ export interface Comparison {
     readonly records: number;
     readonly values: number;
     readonly rows: number;
+    readonly erased: number;
     readonly tables: number;
   };
 }

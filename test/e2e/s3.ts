@@ -22,7 +22,7 @@ import { readStatusCounts } from './event-ids.ts';
 import { EVENT_TYPES, EventUploads } from './event-uploads.ts';
 import { withObjectServer } from './object-server.ts';
 import { type Comparison, runPython } from './python-tools.ts';
-import { hasSamples, listSamples, placeSamples } from './sample-buckets.ts';
+import { hasSamples, listSamples, placeSamples, withoutDeleteRequests } from './sample-buckets.ts';
 import { withTemporaryFolder } from './temporary-folder.ts';
 
 const SEED = 7;
@@ -170,7 +170,7 @@ async function uploadInPortions(
 }
 
 async function checkSamples(endpoint: string, folder: string): Promise<void> {
-  const samples = await listSamples();
+  const samples = withoutDeleteRequests(await listSamples());
   const loaded: { database: string; objects: ReturnType<typeof placeSamples>; all: boolean }[] = [];
   for (const [name, chosen] of [
     ['one release', samples.filter((sample) => sample.release === 'v10')],

@@ -44,6 +44,11 @@ export async function listSamples(): Promise<readonly Sample[]> {
   return samples;
 }
 
+/** The samples of a release are all of one person: with its delete request, nothing of them stays in the tables. */
+export function withoutDeleteRequests(samples: readonly Sample[]): readonly Sample[] {
+  return samples.filter(({ eventType }) => eventType !== 'users.UserDeleteRequest');
+}
+
 /**
  * Keys for samples in one layout or, with `both`, mixed. The hours and offsets come from chance, so the
  * order of the keys, in which objects are loaded, has nothing to do with the order of the releases.

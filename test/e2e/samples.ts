@@ -3,7 +3,8 @@
  *
  * Release by release: every file loads, every value of every field is what fastavro reads, each column has
  * the type that the design gives it, and a second run loads nothing. Then all releases together, in each
- * layout (s3.ts mixes them), where ids repeat: tables grow, and each event is there once.
+ * layout (s3.ts mixes them), where ids repeat: tables grow, and each event is there once. Then a release
+ * with the delete request of the one person whom it is about: nothing of it stays.
  *
  *     npx tsx test/e2e/samples.ts
  */
@@ -22,10 +23,14 @@ import {
   type PlacedObject,
   placeSamples,
   type Sample,
+  withoutDeleteRequests,
 } from './sample-buckets.ts';
 import { withTemporaryFolder } from './temporary-folder.ts';
 
 const SEED = 20260902;
+
+const NEWEST_RELEASE = 'v10';
+const WITH_REQUEST = `${NEWEST_RELEASE} with a delete request`;
 
 interface LoadedBucket {
   readonly name: string;
@@ -40,7 +45,8 @@ const random = createRandom(SEED);
 
 if (hasSamples()) {
   await withTemporaryFolder('samples', async (folder) => {
-    const samples = await listSamples();
+    const allSamples = await listSamples();
+    const samples = withoutDeleteRequests(allSamples);
     const loaded: LoadedBucket[] = [];
     const releases = [...new Set(samples.map((sample) => sample.release))];
     for (const [index, release] of releases.entries()) {
@@ -52,13 +58,16 @@ if (hasSamples()) {
       const name = `all releases as ${layout}`;
       loaded.push(await loadTwice(folder, name, samples, layout, false));
     }
+    const newest = allSamples.filter(({ release }) => release === NEWEST_RELEASE);
+    loaded.push(await loadTwice(folder, WITH_REQUEST, newest, 'version', true));
     const results = await runPython<Comparison[]>('compare_rows.py', loaded);
     for (const [index, { name }] of loaded.entries()) {
       await checks.check(`${name}: the tables hold what fastavro reads`, () => {
         const { problems, counts } = results[index] as Comparison;
         assert.deepEqual(problems, []);
-        const { tables, values, records, rows } = counts;
-        return `${tables} tables, ${values} values of ${records} records, ${rows} rows`;
+        assert.equal(counts.erased > 0, name === WITH_REQUEST);
+        const { tables, values, records, rows, erased } = counts;
+        return `${tables} tables, ${values} values of ${records} records, ${rows} rows, ${erased} erased`;
       });
     }
   });
