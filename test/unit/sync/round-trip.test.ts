@@ -200,6 +200,9 @@ function killing(
     entries += 1;
     if (entries === killAfter) kill();
   }
+  function dieIfKilled(): void {
+    if (killAfter !== null && entries >= killAfter) throw new Error('killed');
+  }
   return {
     ...destination,
     send: (portions, books, run) =>
@@ -207,9 +210,10 @@ function killing(
         portions,
         {
           markInFlight: async (ids) => {
-            // Who is dead sends nothing more; what is out may still arrive.
-            if (killAfter !== null && entries >= killAfter) throw new Error('killed');
+            // Who is dead sends nothing more, also not what was being marked; what is out may still arrive.
+            dieIfKilled();
             await books.markInFlight(ids);
+            dieIfKilled();
             count();
           },
           settle: async (outcomes) => {
