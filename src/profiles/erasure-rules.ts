@@ -49,7 +49,6 @@ export const ERASURE_RULES: Readonly<Record<string, readonly PersonColumn[]>> = 
   'c360.audience_members': [{ column: 'person_id', holds: 'user_id' }],
   'sync.outbox': [IDENTIFIER],
   'sync.people': [IDENTIFIER],
-  'sync.accepted': [IDENTIFIER],
   'sync.rejected': [IDENTIFIER],
   'sync.runs': NOBODY,
   'sync.files': NOBODY,

@@ -171,8 +171,7 @@ const ADDRESS_FIELDS: Readonly<Record<string, readonly string[]>> = {
 async function addAddresses(database: Database, tables: readonly PersonTable[]): Promise<void> {
   const { used } = await database.row<{ used: string[] }>(
     `select list(distinct identifier_kind) as used from (
-       select identifier_kind from sync.people union select identifier_kind from sync.accepted
-       union select identifier_kind from sync.outbox union select identifier_kind from sync.rejected)`,
+       select identifier_kind from sync.people union select identifier_kind from sync.outbox union select identifier_kind from sync.rejected)`,
   );
   for (const [kind, fields] of Object.entries(ADDRESS_FIELDS)) {
     if (used?.includes(kind) !== true) continue;

@@ -2,7 +2,7 @@
  * sync.outbox: what is on its way to Braze, and what becomes of it. Every change of state is one committed
  * transaction, so a process that is killed at any moment leaves rows that say what may have been sent.
  *
- *     planned ──► in_flight ──► (gone)        accepted: the shadow has it; rejected: sync.rejected has it
+ *     planned ──► in_flight ──► accepted ──► (gone)   sync.people has it; rejected: sync.rejected has it
  *        ▲            │
  *        ├────────────┤  not sent after all
  *        │            ▼
@@ -115,7 +115,8 @@ export async function settleItems(
   );
   await database.withTransaction(async () => {
     const accepted = idsOf('accepted');
-    if (accepted.length > 0) await acceptItems(database, runId, accepted, now);
+    if (accepted.length > 0)
+      await markAccepted(database, `run_id = ${runId} and ${formatItems(accepted)}`, now);
     if (refused.length > 0) {
       await database.run(
         `insert into sync.rejected
@@ -145,35 +146,57 @@ export async function settleItems(
   });
 }
 
-/** Within a transaction of the caller's, or as one statement after the other; undefined means all in flight. */
-export async function acceptItems(
-  database: Database,
-  runId: number,
-  itemIds: readonly number[] | undefined,
-  now: Date,
-): Promise<void> {
-  const which = `run_id = ${runId} and ${itemIds === undefined ? "status = 'in_flight'" : formatItems(itemIds)}`;
+/** Commits that everything in flight was accepted. */
+export async function acceptInFlight(database: Database, runId: number, now: Date): Promise<void> {
+  await markAccepted(database, `run_id = ${runId} and status = 'in_flight'`, now);
+}
+
+/** A mark is all that a run over REST has time for; the rest is for its end. */
+async function markAccepted(database: Database, which: string, now: Date): Promise<void> {
   await database.run(
-    `insert into sync.accepted
-     select sync, destination, identifier_kind, identifier, entries, fingerprints,
-       ${quoteLiteral(now.toISOString())}::timestamp, run_id
-     from sync.outbox where ${which};
-     delete from sync.outbox where ${which}`,
+    `update sync.outbox
+     set status = 'accepted', settled_at = ${quoteLiteral(now.toISOString())}::timestamp where ${which}`,
   );
+}
+
+/** People that are moved in one transaction: DuckDB holds what it changes in memory until the commit. */
+const MOST_MOVED = 100_000;
+
+/** Moves what was accepted to sync.people, so many at a time. Whatever is left, mergeAccepted moves. */
+export async function mergeInPortions(
+  database: Database,
+  scope: OutboxScope,
+  runId: number,
+): Promise<void> {
+  const { least, most } = await database.row<{ least: number | null; most: number | null }>(
+    `select min(item_id)::double as least, max(item_id)::double as most from sync.outbox
+     where ${formatScope(scope)} and run_id = ${runId} and status = 'accepted'`,
+  );
+  for (let first = least ?? 0; first <= (most ?? -1); first += MOST_MOVED) {
+    const portion = `run_id = ${runId} and item_id between ${first} and ${first + MOST_MOVED - 1}`;
+    await database.withTransaction(async () => merge(database, scope, portion));
+  }
 }
 
 /** Moves what was accepted to sync.people. In a transaction of the caller's; does nothing the second time. */
 export async function mergeAccepted(database: Database, scope: OutboxScope): Promise<void> {
+  await merge(database, scope, 'true');
+}
+
+async function merge(database: Database, scope: OutboxScope, portion: string): Promise<void> {
   const mine = formatScope(scope);
-  const { count } = await database.row<{ count: number }>(
-    `select count(*)::double as count from sync.accepted where ${mine}`,
+  const accepted = `${mine} and status = 'accepted' and ${portion}`;
+  const { found } = await database.row<{ found: boolean }>(
+    `select count(*) > 0 as found from sync.outbox where ${accepted}`,
   );
-  if (count === 0) return;
+  if (!found) return;
   await database.run(`
     delete from sync.people where ${mine} and (identifier_kind, identifier) in
-      (select (identifier_kind, identifier) from sync.accepted where ${mine});
-    insert into sync.people from sync.accepted where ${mine};
-    delete from sync.accepted where ${mine}`);
+      (select (identifier_kind, identifier) from sync.outbox where ${accepted});
+    insert into sync.people
+    select sync, destination, identifier_kind, identifier, entries, fingerprints, settled_at, run_id
+    from sync.outbox where ${accepted};
+    delete from sync.outbox where ${accepted}`);
 }
 
 /** Takes back what was planned and never sent. In a transaction of the caller's. */

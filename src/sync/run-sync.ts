@@ -15,10 +15,11 @@ import type { Database } from '../warehouse/database.ts';
 import type { Bookkeeping, DeliveryReceipt, DeliveryRun, Destination } from './destination.ts';
 import { openDestination } from './open-destination.ts';
 import {
-  acceptItems,
+  acceptInFlight,
   dropPlanned,
   markInFlight,
   mergeAccepted,
+  mergeInPortions,
   type OutboxScope,
   readPortions,
   settleItems,
@@ -242,10 +243,8 @@ async function acceptAll(
   runId: number,
   now: Date,
 ): Promise<void> {
-  await database.withTransaction(async () => {
-    await acceptItems(database, runId, undefined, now);
-    await mergeAccepted(database, scope);
-  });
+  await acceptInFlight(database, runId, now);
+  await mergeInPortions(database, scope, runId);
 }
 
 /** One connection: statements and transactions wait for each other. */
@@ -273,10 +272,10 @@ async function closeRun(
       : failure instanceof CurrentsError
         ? failure.message
         : 'a defect in currents';
+  await mergeInPortions(database, scope, planned.runId);
   return database.withTransaction(async () => {
     const isRest = destination.kind === 'rest';
     const counts = await countRun(database, planned.runId, planned.planned, isRest);
-    await mergeAccepted(database, scope);
     // Files that were begun are finished by the next run.
     if (isRest) await settleUnknown(database, scope, rule, now());
     await finishRun(database, planned.runId, counts, delivered, now(), error);

@@ -44,7 +44,6 @@ export async function stageDeletions(
     for (const [identifierKind, kind, column] of DELETABLE) {
       const found = `select distinct identifier as "${column}" from (
           select destination, identifier_kind, identifier from sync.people
-          union all select destination, identifier_kind, identifier from sync.accepted
           union all select destination, identifier_kind, identifier from sync.outbox
           where status <> 'planned')
         where destination = ${quoteLiteral(destination)} and identifier_kind = '${identifierKind}'

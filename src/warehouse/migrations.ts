@@ -131,8 +131,8 @@ const MIGRATIONS: readonly string[] = [
   where folder <> '' group by source, folder;
   `,
   // What Braze last accepted of a person is one row: `{"attribute": [value, run_id]}`, the value null where the
-  // answer to the last request was lost, and the hash of each query's row that this stands for. sync.accepted
-  // holds rows of a delivery that is going on, which replace those of sync.people at its end.
+  // answer to the last request was lost, and the hash of each query's row that this stands for. Of a delivery
+  // that is going on, what was accepted is in sync.outbox until its end, and replaces what is here.
   `
   create schema sync;
 
@@ -173,7 +173,8 @@ const MIGRATIONS: readonly string[] = [
     attempts integer not null,
     reason varchar,
     entries json not null,
-    fingerprints map(varchar, uhugeint) not null
+    fingerprints map(varchar, uhugeint) not null,
+    settled_at timestamp
   );
 
   create table sync.people (
@@ -186,8 +187,6 @@ const MIGRATIONS: readonly string[] = [
     accepted_at timestamp not null,
     run_id bigint not null
   );
-
-  create table sync.accepted as from sync.people;
 
   create table sync.attributes (
     sync varchar not null,
@@ -215,10 +214,14 @@ const MIGRATIONS: readonly string[] = [
   );
 
   create view sync.shadow as
-  with newest as (
-    from sync.people anti join sync.accepted using (sync, destination, identifier_kind, identifier)
-    union all by name
-    from sync.accepted
+  with accepted as (
+    select sync, destination, identifier_kind, identifier, entries, settled_at as accepted_at, run_id
+    from sync.outbox where status = 'accepted'
+  ), newest as (
+    select sync, destination, identifier_kind, identifier, entries, accepted_at, run_id
+    from sync.people anti join accepted using (sync, destination, identifier_kind, identifier)
+    union all
+    from accepted
   ), entries as (
     select sync, destination, identifier_kind, identifier, accepted_at, run_id,
       unnest(map_entries(entries::map(varchar, json))) as entry
@@ -455,7 +458,6 @@ const COMMENTS: Readonly<Record<string, string>> = {
   'sync.runs': 'One row for each run of a sync: its receipt.',
   'sync.outbox': 'What is on its way to Braze: one row a person; it leaves when it is settled.',
   'sync.people': 'What Braze last accepted, one row a person; sync.shadow shows it by attribute.',
-  'sync.accepted': 'The same for people accepted by a delivery that is going on.',
   'sync.attributes': 'The attributes of each sync with their types in Braze.',
   'sync.rejected': 'What the last run of each sync did not send, or Braze did not take, and why.',
   'sync.files': 'Every file staged for Braze, and which items of its run are in it.',
