@@ -4,12 +4,11 @@
  * Matches exactly, by Braze id or external id. An id that nobody has is no mistake to be punished: it gets its
  * tombstone all the same, so that a file that is found tomorrow does not bring the person in.
  */
-import { existsSync } from 'node:fs';
 import type { Config } from './config.ts';
 import { clearFiles, type DueSteps, type FileSteps, prepareFileSteps } from './erase-requested.ts';
 import { CurrentsError } from './errors.ts';
 import { openPrivacyKey } from './open-privacy-door.ts';
-import { openWarehouse } from './pipeline.ts';
+import { openExistingWarehouse } from './pipeline.ts';
 import { type Erasure, erasePeople } from './profiles/erase-people.ts';
 import { stageDeletions } from './sync/stage-deletions.ts';
 import { MISSING_IDS } from './warehouse/tombstones.ts';
@@ -42,14 +41,6 @@ export async function forgetPeople(
   ids: readonly string[],
   { dryRun = false, waitMs = 0, now = () => new Date() }: ForgetOptions = {},
 ): Promise<Forgotten> {
-  if (!existsSync(config.database)) {
-    throw new CurrentsError({
-      code: 'DATABASE_MISSING',
-      message: `cannot forget anybody: there is no database ${config.database}`,
-      hint: '--database names another one',
-      context: { path: config.database },
-    });
-  }
   if (ids.some((id) => MISSING_IDS.includes(id))) {
     throw new CurrentsError({
       code: 'USAGE',
@@ -58,7 +49,7 @@ export async function forgetPeople(
     });
   }
   const at = now();
-  const database = await openWarehouse(config, waitMs);
+  const database = await openExistingWarehouse(config, 'forget anybody', waitMs);
   let erasures: readonly Erasure[];
   let due: DueSteps | undefined;
   let deletions = 0;

@@ -402,6 +402,26 @@ export async function openWarehouse(config: Config, waitMs = 0): Promise<Databas
   }
 }
 
+/**
+ * The same for work that needs a database: a mistyped path must not make one.
+ *
+ * @param work what cannot be done without it, as in `cannot forget anybody`
+ * @throws CurrentsError DATABASE_MISSING
+ */
+export async function openExistingWarehouse(
+  config: Config,
+  work: string,
+  waitMs = 0,
+): Promise<Database> {
+  if (existsSync(config.database)) return openWarehouse(config, waitMs);
+  throw new CurrentsError({
+    code: 'DATABASE_MISSING',
+    message: `cannot ${work}: there is no database ${config.database}`,
+    hint: 'currents ingest --source s3://bucket/prefix creates and fills it; --database names another one',
+    context: { path: config.database },
+  });
+}
+
 /** Waits for the first page, so that a mistyped bucket fails before anything is made or changed. */
 async function startListing(
   pages: AsyncGenerator<readonly DiscoveredObject[]>,

@@ -3,10 +3,8 @@
  *
  * Opens the database for as long as it takes; nobody can read it meanwhile.
  */
-import { existsSync } from 'node:fs';
 import type { Config } from './config.ts';
-import { CurrentsError } from './errors.ts';
-import { openWarehouse } from './pipeline.ts';
+import { openExistingWarehouse } from './pipeline.ts';
 import { writePastProfiles } from './profiles/past-profiles.ts';
 import { type AudienceRefresh, refreshAudiences } from './profiles/refresh-audiences.ts';
 import { type RefreshResult, refreshProfiles } from './profiles/refresh-profiles.ts';
@@ -50,17 +48,9 @@ export async function updateProfiles(
   options: UpdateOptions = {},
 ): Promise<UpdateResult> {
   const { full = false, into, waitMs = 0, signal, now = () => new Date() } = options;
-  if (!existsSync(config.database)) {
-    throw new CurrentsError({
-      code: 'DATABASE_MISSING',
-      message: `cannot refresh profiles: there is no database ${config.database}`,
-      hint: 'currents ingest --source s3://bucket/prefix creates and fills it; --database names another one',
-      context: { path: config.database },
-    });
-  }
   const startedAt = now();
   const asOf = options.asOf ?? startedAt;
-  const database = await openWarehouse(config, waitMs);
+  const database = await openExistingWarehouse(config, 'refresh profiles', waitMs);
   try {
     const refresh =
       into === undefined ? await refreshProfiles(database, { asOf, full, signal, now }) : null;

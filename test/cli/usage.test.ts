@@ -1,5 +1,5 @@
 /** Help, wrong command lines, wrong settings, and the file that `init` writes. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -124,6 +124,18 @@ describe('wrong settings', () => {
     expect({ stdout, code }).toEqual({ stdout: '', code: 2 });
   });
 
+  it.each([
+    ['forget ada', 'forget anybody'],
+    ['profiles refresh', 'refresh profiles'],
+    ['quarantine retry --all', 'retry'],
+    ['sync run nightly', 'sync'],
+  ])('are a database that is not there, for %s', async (command, work) => {
+    const { stderr, code } = await run(`${command} --database none.duckdb`);
+    expect(stderr).toContain(`cannot ${work}: there is no database`);
+    expect(code).toBe(1);
+    expect(existsSync(path.join(cwd, 'none.duckdb'))).toBe(false);
+  });
+
   it('are a settings file that was asked for and is not there', async () => {
     expect(await run('status --config other.yaml')).toEqual({
       stdout: '',
@@ -141,8 +153,10 @@ describe('init', () => {
     expect(await run(command)).toEqual({ stdout: written, stderr: '', code: 0 });
     const flags = { 'source.url': 's3://acme/currents/', database: path.join(cwd, 'c360.duckdb') };
     const file = path.join(cwd, 'currents.yaml');
+    const defaults = loadConfig({ env: {}, cwd: tmpdir(), flags });
     expect(loadConfig({ env: {}, cwd })).toEqual({
-      ...loadConfig({ env: {}, cwd: tmpdir(), flags }),
+      ...defaults,
+      privacy: { ...defaults.privacy, givenKey: expect.any(Function) },
       configPath: file,
     });
 

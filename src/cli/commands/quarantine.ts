@@ -48,9 +48,9 @@ const retry: Work<{ all?: boolean }> = async (context, { all }, ...keys) => {
       hint: 'currents quarantine retry --all',
     });
   }
-  const { openWarehouse } = await import('../../pipeline.ts');
+  const { openExistingWarehouse } = await import('../../pipeline.ts');
   const { requeueObjects } = await import('../../warehouse/object-ledger.ts');
-  const database = await openWarehouse(context.config);
+  const database = await openExistingWarehouse(context.config, 'retry');
   let requeued: number;
   try {
     requeued = await requeueObjects(database, all ? undefined : keys);

@@ -130,8 +130,8 @@ async function withWriter<Result>(
   { config }: Context,
   work: (database: Database) => Promise<Result>,
 ): Promise<Result> {
-  const { openWarehouse } = await import('../../pipeline.ts');
-  const database = await openWarehouse(config, SYNC_WAIT_MS);
+  const { openExistingWarehouse } = await import('../../pipeline.ts');
+  const database = await openExistingWarehouse(config, 'sync', SYNC_WAIT_MS);
   try {
     return await work(database);
   } finally {
