@@ -27,6 +27,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { CurrentsError } from '../errors.ts';
+import { flushFile } from '../flush-file.ts';
 import { throwIfInterrupted } from './interruption.ts';
 import { compareKeys } from './key-order.ts';
 import type {
@@ -137,9 +138,9 @@ class LocalFolder implements ObjectStore {
     try {
       await mkdir(folder, { recursive: true });
       await copyFile(file.path, temporary, constants.COPYFILE_FICLONE);
-      await flush(temporary);
+      await flushFile(temporary);
       const isNew = await nameFile(temporary, target);
-      await flush(folder);
+      await flushFile(folder);
       return isNew;
     } catch (cause) {
       throw this.#failure('write', key, cause);
@@ -326,16 +327,6 @@ async function writeWhole(target: string, bytes: Uint8Array): Promise<void> {
   const handle = await open(target, 'wx');
   try {
     await handle.writeFile(bytes);
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Data first, then the folder's entry: a name is only as lasting as what it names. */
-async function flush(fileOrFolder: string): Promise<void> {
-  const handle = await open(fileOrFolder, 'r');
-  try {
-    await handle.sync();
   } finally {
     await handle.close();
   }

@@ -3,8 +3,9 @@
  * deleted or overwritten. Made beside its place, on disk before it is renamed into it; what a killed process
  * leaves is removed by the next one.
  */
-import { open, readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { flushFile } from '../flush-file.ts';
 import { type Database, quoteIdentifier, quoteLiteral } from './database.ts';
 
 /** What the copy is called in SQL while it is being made. */
@@ -34,7 +35,7 @@ export async function copyDatabase(
   // Leaves one file: without the checkpoint a .wal would have to move with it.
   await source.run(`checkpoint ${COPY_NAME}`);
   await source.run(`detach ${COPY_NAME}`);
-  await flush(unfinished);
+  await flushFile(unfinished);
 }
 
 /** Puts a finished copy into its place; lasting when it returns. */
@@ -42,7 +43,7 @@ export async function moveCopy(unfinished: string, target: string): Promise<void
   // Left by a writer of the old file that was killed; DuckDB would replay it onto the new one.
   await rm(`${target}.wal`, { force: true });
   await rename(unfinished, target);
-  await flush(path.dirname(target));
+  await flushFile(path.dirname(target));
 }
 
 /** Removes an unfinished copy. What cannot be removed now goes with the next copy. */
@@ -59,16 +60,6 @@ export async function removeLeftovers(target: string): Promise<void> {
     const pid = /\.(\d+)\.unfinished(\.wal)?$/.exec(name)?.[1];
     if (pid !== undefined && (Number(pid) === process.pid || !isAlive(Number(pid))))
       await rm(path.join(folder, name), { force: true });
-  }
-}
-
-/** A rename is only as lasting as what it names: data first, then the folder's entry. */
-async function flush(fileOrFolder: string): Promise<void> {
-  const handle = await open(fileOrFolder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 
