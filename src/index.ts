@@ -68,6 +68,7 @@ export {
 } from './errors.ts';
 export { type ForgetOptions, type Forgotten, forgetPeople } from './forget.ts';
 export type { IngestResult } from './ingest-result.ts';
+export { startBrazeSandbox } from './local-braze.ts';
 export { createLogger, type Logger, type LoggerOptions, silentLogger } from './logger.ts';
 export type { NamedSection } from './named-settings.ts';
 export {
@@ -96,7 +97,7 @@ export type { RateLimits } from './sandbox/braze/rate-limit.ts';
 export type { Received as ReceivedObject } from './sandbox/braze/received-log.ts';
 export type { BrazeSandboxOptions, Permission } from './sandbox/braze/sandbox-options.ts';
 export type { Stage } from './sandbox/braze/stage-watch.ts';
-export { type BrazeSandbox, startBrazeSandbox } from './sandbox/braze/start-sandbox.ts';
+export type { BrazeSandbox } from './sandbox/braze/start-sandbox.ts';
 export type { Counts as SandboxCounts } from './sandbox/braze/tally.ts';
 export { type GeneratedSummary, generateBucket } from './sandbox/generate-bucket.ts';
 export type { GenerateOptions } from './sandbox/generate-options.ts';
