@@ -17,7 +17,15 @@ export default defineConfig({
           globalSetup: ['test/support/s3-server-setup.ts'],
         },
       },
-      { test: { name: 'cli', include: ['test/cli/**/*.test.ts'], testTimeout: 120_000 } },
+      {
+        test: {
+          name: 'cli',
+          include: ['test/cli/**/*.test.ts'],
+          testTimeout: 120_000,
+          // Some begin with an ingest, which takes longer beside other work than Vitest's ten seconds.
+          hookTimeout: 60_000,
+        },
+      },
     ],
   },
 });
