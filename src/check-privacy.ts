@@ -4,8 +4,8 @@
  * would look wrong.
  */
 import { existsSync, statSync } from 'node:fs';
+import type { Check } from './check.ts';
 import type { Config } from './config.ts';
-import type { Check } from './doctor.ts';
 import { findIdleRules } from './idle-privacy-rules.ts';
 import { PrivacyRules } from './privacy-rules.ts';
 import { Database } from './warehouse/database.ts';

@@ -1,6 +1,6 @@
 /**
- * Checks everything that a cycle needs, before it needs it: source, read right, clock, database, disk,
- * Node. Each check says what it found and, when that is not good, what to do.
+ * Checks everything that a cycle or a sync needs, before it needs it: source, read right, clock, database, Braze's
+ * key, stages, disk, Node. Each check says what it found and, when that is not good, what to do.
  *
  * Changes nothing and waits for nobody; one check that fails does not stop the others. Reads one listing
  * page and one object.
@@ -8,6 +8,8 @@
 import { existsSync } from 'node:fs';
 import { access, constants, statfs } from 'node:fs/promises';
 import path from 'node:path';
+import { type Check, failedCheck } from './check.ts';
+import { checkDestinations } from './check-destinations.ts';
 import { checkPrivacy } from './check-privacy.ts';
 import type { Config } from './config.ts';
 import type { ListedObject, ObjectStore } from './discovery/object-store.ts';
@@ -15,14 +17,6 @@ import { CurrentsError } from './errors.ts';
 import { openSource } from './pipeline.ts';
 import { formatSize } from './quantity.ts';
 import { Database } from './warehouse/database.ts';
-
-export interface Check {
-  readonly name: string;
-  readonly status: 'ok' | 'warn' | 'fail';
-  readonly found: string;
-  /** What to do; only when not ok. */
-  readonly advice?: string;
-}
 
 /** S3 refuses requests that are more than 15 minutes off: RequestTimeTooSkewed in its error list, 2026-09. */
 const MAX_SKEW_MS = 15 * 60_000;
@@ -40,6 +34,7 @@ export async function runChecks(config: Config, signal?: AbortSignal): Promise<r
     ...(await checkSource(config, signal)),
     await checkDatabase(config),
     ...(await checkPrivacy(config)),
+    ...(await checkDestinations(config, signal)),
     await checkDisk(config.database, 'disk'),
     ...(config.publish.path === undefined ? [] : [await checkDisk(config.publish.path, 'publish')]),
   ];
@@ -79,7 +74,7 @@ async function checkSource(config: Config, signal: AbortSignal | undefined): Pro
     const listed: Check = { name: 'source', status: 'ok', found: `${url} can be listed` };
     return [listed, await checkRead(store, first, config, signal), ...clock];
   } catch (error) {
-    return [failed('source', error)];
+    return [failedCheck('source', error)];
   } finally {
     store?.close();
   }
@@ -115,7 +110,7 @@ async function checkRead(
     const { sizeBytes } = await store.fetch(object, signal);
     return { name: 'read', status: 'ok', found: `${object.key} (${formatSize(sizeBytes)})` };
   } catch (error) {
-    return failed('read', error);
+    return failedCheck('read', error);
   }
 }
 
@@ -157,7 +152,7 @@ async function checkDatabase(config: Config): Promise<Check> {
     await access(file, constants.W_OK);
     return { name: 'database', status: 'ok', found: file };
   } catch (error) {
-    const check = failed('database', error);
+    const check = failedCheck('database', error);
     // Someone else is at work: no defect, and perhaps the very thing one wanted to know.
     const isBusy = error instanceof CurrentsError && error.code === 'DATABASE_BUSY';
     return isBusy ? { ...check, status: 'warn' } : check;
@@ -174,7 +169,7 @@ async function checkDisk(file: string, name: string): Promise<Check> {
     const advice = 'free some space: DuckDB writes temporary files beside the database';
     return { name, status: freeBytes < LEAST_FREE_BYTES ? 'fail' : 'warn', found, advice };
   } catch (error) {
-    return failed(name, error);
+    return failedCheck(name, error);
   }
 }
 
@@ -183,10 +178,4 @@ function existingFolderOf(file: string): string {
   let folder = path.dirname(path.resolve(file));
   while (!existsSync(folder)) folder = path.dirname(folder);
   return folder;
-}
-
-function failed(name: string, error: unknown): Check {
-  const found = error instanceof Error ? error.message : String(error);
-  const hint = error instanceof CurrentsError ? error.hint : undefined;
-  return { name, status: 'fail', found, ...(hint === undefined ? {} : { advice: hint }) };
 }

@@ -30,6 +30,7 @@ export {
   listEventTypes,
   listKnownSchemas,
 } from './avro/schema-registry.ts';
+export type { Check } from './check.ts';
 export {
   type Config,
   type ConfigSources,
@@ -58,7 +59,7 @@ export type {
 } from './discovery/object-store.ts';
 export { openStore } from './discovery/open-store.ts';
 export type { S3Settings } from './discovery/s3-bucket.ts';
-export { type Check, runChecks } from './doctor.ts';
+export { runChecks } from './doctor.ts';
 export {
   CurrentsError,
   ERROR_CODES,

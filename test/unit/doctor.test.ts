@@ -6,9 +6,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Check } from '../../src/check.ts';
 import { loadConfig } from '../../src/config.ts';
-import { type Check, runChecks } from '../../src/doctor.ts';
+import { runChecks } from '../../src/doctor.ts';
 import { Database } from '../../src/warehouse/database.ts';
+import { openBraze } from '../support/braze-client.ts';
 
 let cwd: string;
 
@@ -107,5 +109,59 @@ describe('disks', () => {
     const found = await check({ 'publish.path': 'deep/down/b.duckdb' });
     expect(found.disk?.found).toContain(` free in ${cwd}`);
     expect(found.publish?.found).toContain(` free in ${cwd}`);
+  });
+});
+
+describe('destinations', () => {
+  async function checkDestination(settings: Readonly<Record<string, unknown>>) {
+    writeFileSync(
+      path.join(cwd, 'currents.yaml'),
+      JSON.stringify({ destinations: { there: settings } }),
+    );
+    const env = { BRAZE_KEY: 'the-key' };
+    process.env.BRAZE_KEY = env.BRAZE_KEY;
+    const checks = await runChecks(loadConfig({ env, cwd }));
+    delete process.env.BRAZE_KEY;
+    return checks.find(({ name }) => name === 'destination there');
+  }
+
+  const rest = (instance: string) => ({ kind: 'rest', instance, apiKey: { env: 'BRAZE_KEY' } });
+
+  it('are fine when Braze takes the key, and get no data', async () => {
+    const { sandbox } = await openBraze({ apiKeys: { 'the-key': ['users.track'] } });
+    expect(await checkDestination(rest(sandbox.url))).toEqual({
+      name: 'destination there',
+      status: 'ok',
+      found: `${sandbox.url} takes the key`,
+    });
+    expect(sandbox.counts().dataPoints).toBe(0);
+  });
+
+  it.each([
+    ['is not known', { 'another-key': ['users.track'] }],
+    ['may not write', { 'the-key': ['users.export.ids'] }],
+  ] as const)('fail when the key %s, without showing it', async (_what, apiKeys) => {
+    const { sandbox } = await openBraze({ apiKeys });
+    const found = await checkDestination(rest(sandbox.url));
+    expect(found).toMatchObject({
+      status: 'fail',
+      found: expect.stringContaining('users.track'),
+      advice: expect.any(String),
+    });
+    expect(JSON.stringify(found)).not.toContain('the-key');
+  });
+
+  it('fail when nobody answers', async () => {
+    const { sandbox } = await openBraze();
+    await sandbox.close();
+    expect(await checkDestination(rest(sandbox.url))).toMatchObject({ status: 'fail' });
+  });
+
+  it.each([
+    ['ok', '.'],
+    ['fail', 'nowhere'],
+  ])('of files are %s when the stage is %s', async (status, folder) => {
+    const url = path.join(cwd, folder);
+    expect(await checkDestination({ kind: 'files', url })).toMatchObject({ status });
   });
 });
