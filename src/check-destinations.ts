@@ -52,7 +52,7 @@ async function checkKey(title: string, destination: RestDestinationConfig): Prom
     apiKey: readSecret(destination.apiKey, `API key of ${title}`),
     timeoutMs: TIMEOUT_MS,
   });
-  const { answer } = await client.track('{"attributes":[]}');
+  const { answer } = await client.track(Buffer.from('{"attributes":[]}'));
   switch (answer.kind) {
     case 'accepted':
     case 'refused':

@@ -59,7 +59,7 @@ export async function deliverBatch(batch: Batch, delivery: Delivery): Promise<It
 /** The last answer of as many attempts as are worth making. */
 async function sendPatiently(batch: Batch, delivery: Delivery): Promise<TrackAnswer> {
   const { maxAttempts, retryWaitMs } = delivery.patience;
-  const body = formatBody(batch);
+  const body = Buffer.from(formatBody(batch));
   const isRepeatable = batch.every(({ item }) => item.repeatable);
   // Not narrowed to what it begins with: the attempts assign it.
   let answer = { kind: 'not-sent', reason: 'the run was stopped' } as TrackAnswer;

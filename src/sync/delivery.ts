@@ -75,14 +75,14 @@ export class Delivery {
   }
 
   /** One request at the pace that is allowed; `not-sent` once the run has been stopped. */
-  async request(body: string): Promise<TrackAnswer> {
+  async request(body: Buffer): Promise<TrackAnswer> {
     try {
       await this.#pacer.take(this.stopSignal);
     } catch {
       return { kind: 'not-sent', reason: 'the run was stopped' };
     }
     this.requests += 1;
-    this.bytes += Buffer.byteLength(body);
+    this.bytes += body.length;
     this.#inFlight += 1;
     const { answer, rate } = await this.#client.track(body);
     this.#inFlight -= 1;

@@ -31,6 +31,9 @@ export interface RateNotice {
   readonly retryInMs: number | undefined;
 }
 
+/** By name in lower case. */
+export type AnswerHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
+
 /** A larger number of seconds is an instant (2001 and later), a smaller one a time to wait (30 years at most). */
 const LEAST_EPOCH_SECONDS = 1e9;
 
@@ -38,11 +41,12 @@ const LEAST_EPOCH_SECONDS = 1e9;
  * Reads every dialect that was met. An instant is compared with the answer's own `Date`, so that a clock
  * of ours that is wrong does no harm.
  */
-export function parseRateNotice(headers: Headers, nowMs: number): RateNotice {
-  const dateMs = Date.parse(headers.get('date') ?? '');
+export function parseRateNotice(headers: AnswerHeaders, nowMs: number): RateNotice {
+  const get = (name: string) => [headers[name] ?? ''].flat()[0] ?? '';
+  const dateMs = Date.parse(get('date'));
   const serverNowMs = Number.isNaN(dateMs) ? nowMs : dateMs;
   const waitOf = (name: string): number | undefined => {
-    const text = headers.get(name)?.trim() ?? '';
+    const text = get(name).trim();
     if (text === '') return undefined;
     const seconds = Number(text);
     if (Number.isNaN(seconds)) {
@@ -53,7 +57,7 @@ export function parseRateNotice(headers: Headers, nowMs: number): RateNotice {
     const waitMs = seconds * 1000 - (seconds >= LEAST_EPOCH_SECONDS ? serverNowMs : 0);
     return Math.max(0, waitMs);
   };
-  const remaining = Number.parseInt(headers.get('x-ratelimit-remaining') ?? '', 10);
+  const remaining = Number.parseInt(get('x-ratelimit-remaining'), 10);
   return {
     remaining: Number.isNaN(remaining) ? undefined : remaining,
     resetInMs: waitOf('x-ratelimit-reset'),

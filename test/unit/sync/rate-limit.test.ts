@@ -6,7 +6,8 @@ import { type Clock, Pacer, parseRateNotice } from '../../../src/sync/rate-limit
 const NOW_MS = Date.parse('2026-09-02T12:00:00Z');
 
 function notice(headers: Record<string, string>) {
-  return parseRateNotice(new Headers(headers), NOW_MS);
+  const lower = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]);
+  return parseRateNotice(Object.fromEntries(lower), NOW_MS);
 }
 
 describe('the headers of an answer', () => {
