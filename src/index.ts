@@ -111,7 +111,6 @@ export type {
   DeliveryRun,
   Destination,
   FilesDestination,
-  Identifier,
   IdentifierKind,
   ItemOutcome,
   OutboxItem,

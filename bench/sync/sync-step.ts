@@ -41,7 +41,7 @@ const { loadConfig, openWarehouse, previewSync, runSync } =
 const { openDestination } = await load<typeof import('../../src/sync/open-destination.ts')>(
   'sync/open-destination.js',
 );
-const { encodeObject, formatBody, packBatches, DEFAULT_BATCH_LIMITS } =
+const { formatBody, packBatches, DEFAULT_BATCH_LIMITS } =
   await load<typeof import('../../src/sync/batch.ts')>('sync/batch.js');
 
 process.env[KEY_VARIABLE] = 'bench';
@@ -88,11 +88,10 @@ function recordBodies(file: string): RestDestination {
       bytesPerRequest: DEFAULT_BATCH_LIMITS.maxBytes,
       requestsPerSecond: 1,
     },
-    send: async (portions, _books, run) => {
+    send: async (portions) => {
       const out = createWriteStream(file);
       for await (const items of portions) {
-        const objects = items.map((item) => encodeObject(item, run));
-        for (const batch of packBatches(objects, DEFAULT_BATCH_LIMITS).batches)
+        for (const batch of packBatches(items, DEFAULT_BATCH_LIMITS).batches)
           if (!out.write(`${formatBody(batch)}\n`)) await once(out, 'drain');
       }
       out.end();

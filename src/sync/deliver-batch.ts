@@ -13,9 +13,9 @@
  * arrived and must not arrive twice is not sent twice.
  */
 import pRetry from 'p-retry';
-import { type Batch, type BatchLimits, formatBody, type TrackObject } from './batch.ts';
+import { type Batch, type BatchLimits, formatBody } from './batch.ts';
 import type { Delivery } from './delivery.ts';
-import type { ItemOutcome } from './destination.ts';
+import type { ItemOutcome, OutboxItem } from './destination.ts';
 import type { ObjectError, TrackAnswer } from './track-answer.ts';
 
 /** Sends one batch to its end. Never rejects for what Braze does: `delivery.stopError` tells. */
@@ -59,8 +59,8 @@ export async function deliverBatch(batch: Batch, delivery: Delivery): Promise<It
 /** The last answer of as many attempts as are worth making. */
 async function sendPatiently(batch: Batch, delivery: Delivery): Promise<TrackAnswer> {
   const { maxAttempts, retryWaitMs } = delivery.patience;
-  const body = Buffer.from(formatBody(batch));
-  const isRepeatable = batch.every(({ item }) => item.repeatable);
+  const body = formatBody(batch);
+  const isRepeatable = batch.every(({ repeatable }) => repeatable);
   // Not narrowed to what it begins with: the attempts assign it.
   let answer = { kind: 'not-sent', reason: 'the run was stopped' } as TrackAnswer;
   const isWorthAnother = (): boolean =>
@@ -116,7 +116,7 @@ async function settleErrors(
   });
   if (first === undefined) return [...rejected, ...others.map(outcome({ status: 'accepted' }))];
   if (batch.length === 1) return rejectAll(batch, first);
-  if (others.every(({ item }) => item.repeatable))
+  if (others.every(({ repeatable }) => repeatable))
     return [...rejected, ...(await deliverHalves(others, delivery))];
   const reason = `an error that names nobody: ${first.reason}`;
   return [...rejected, ...others.map(outcome({ status: 'unknown', reason }))];
@@ -132,14 +132,14 @@ async function deliverHalves(batch: Batch, delivery: Delivery): Promise<ItemOutc
 function shrink(limits: BatchLimits, batch: Batch, by: 'count' | 'bytes'): BatchLimits {
   if (by === 'count')
     return { ...limits, maxObjects: Math.min(limits.maxObjects, Math.ceil(batch.length / 2)) };
-  const sizeBytes = batch.reduce((sum, object) => sum + object.sizeBytes, 0);
+  const sizeBytes = batch.reduce((sum, { object }) => sum + object.length, 0);
   return { ...limits, maxBytes: Math.min(limits.maxBytes, Math.ceil(sizeBytes / 2)) };
 }
 
 type WithoutItem<Found> = Found extends unknown ? Omit<Found, 'itemId'> : never;
 
-function outcome(found: WithoutItem<ItemOutcome>): (object: TrackObject) => ItemOutcome {
-  return ({ item }) => ({ itemId: item.itemId, ...found });
+function outcome(found: WithoutItem<ItemOutcome>): (item: OutboxItem) => ItemOutcome {
+  return ({ itemId }) => ({ itemId, ...found });
 }
 
 function rejectAll(batch: Batch, { code, reason }: Omit<ObjectError, 'index'>): ItemOutcome[] {

@@ -16,15 +16,10 @@ import type { Database } from '../warehouse/database.ts';
 
 export type IdentifierKind = 'external_id' | 'braze_id' | 'user_alias' | 'email' | 'phone';
 
-export type Identifier =
-  | { readonly kind: Exclude<IdentifierKind, 'user_alias'>; readonly value: string }
-  | { readonly kind: 'user_alias'; readonly name: string; readonly label: string };
-
 export interface OutboxItem {
   readonly itemId: number;
-  readonly identifier: Identifier;
-  /** JSON text of an object in Braze's terms: attributes by name, without identifier and without flags. */
-  readonly attributes: string;
+  /** JSON, in UTF-8, of an object in Braze's terms: identifier, flags, attributes by name. */
+  readonly object: Buffer;
   /** Sending it twice is harmless: it has no `inc` and no `$add`. */
   readonly repeatable: boolean;
 }
@@ -45,7 +40,7 @@ export interface DeliveryRun {
   readonly destination: string;
   readonly runId: number;
   readonly startedAt: Date;
-  /** `_update_existing_only` of each object; true with an alias unless it says false. */
+  /** Braze must not make a profile for an identifier that it does not know. */
   readonly updateExistingOnly: boolean;
   readonly logger: Logger;
   /** After it fires, requests that are out are waited for, and nothing new is sent. */

@@ -10,13 +10,7 @@
  */
 import pMap, { pMapSkip } from 'p-map';
 import { interruptionOf } from '../discovery/interruption.ts';
-import {
-  type Batch,
-  type BatchLimits,
-  DEFAULT_BATCH_LIMITS,
-  encodeObject,
-  packBatches,
-} from './batch.ts';
+import { type Batch, type BatchLimits, DEFAULT_BATCH_LIMITS, packBatches } from './batch.ts';
 import { type BrazeAccess, createBrazeClient } from './braze-client.ts';
 import { deliverBatch } from './deliver-batch.ts';
 import { Delivery, type Patience } from './delivery.ts';
@@ -125,7 +119,7 @@ async function sendBatch({ batch, isRepeatable }: ReadyBatch, sending: Sending):
   const { books, ledger, run, delivery } = sending;
   if (!isRepeatable) {
     if (delivery.stopSignal.aborted) return;
-    await books.markInFlight(batch.map(({ item }) => item.itemId));
+    await books.markInFlight(batch.map(({ itemId }) => itemId));
   }
   const startedAtMs = performance.now();
   const outcomes = await deliverBatch(batch, delivery);
@@ -169,24 +163,23 @@ async function* listBatches(
 
 async function preparePortion(
   items: readonly OutboxItem[],
-  { books, ledger, run, delivery }: Sending,
+  { books, ledger, delivery }: Sending,
 ): Promise<readonly ReadyBatch[]> {
-  const objects = items.map((item) => encodeObject(item, run));
   const repeatable = packBatches(
-    objects.filter(({ item }) => item.repeatable),
+    items.filter((item) => item.repeatable),
     delivery.limits,
   );
   const others = packBatches(
-    objects.filter(({ item }) => !item.repeatable),
+    items.filter((item) => !item.repeatable),
     delivery.limits,
   );
   const reason = `larger than a request may be (${delivery.limits.maxBytes} bytes)`;
   ledger.add(
-    [...repeatable.tooLarge, ...others.tooLarge].map(({ item: { itemId } }) => {
+    [...repeatable.tooLarge, ...others.tooLarge].map(({ itemId }) => {
       return { itemId, status: 'rejected', code: 'TOO_LARGE', reason };
     }),
   );
-  const marked = repeatable.batches.flat().map(({ item }) => item.itemId);
+  const marked = repeatable.batches.flat().map(({ itemId }) => itemId);
   if (marked.length > 0) await books.markInFlight(marked);
   return [
     ...repeatable.batches.map((batch) => ({ batch, isRepeatable: true })),

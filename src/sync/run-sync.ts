@@ -234,7 +234,7 @@ async function deliver(
     markInFlight: (ids) => inTurn(() => markInFlight(database, run.runId, ids)),
     settle: (outcomes) => inTurn(() => settleItems(database, run.runId, outcomes, now())),
   };
-  return destination.send(readPortions(database, run.runId, inTurn), books, run);
+  return destination.send(readPortions(database, run, inTurn), books, run);
 }
 
 async function acceptAll(

@@ -79,7 +79,7 @@ interface Part {
   readonly bytes: number;
 }
 
-/** Each object has the bytes that encodeObject (batch.ts) writes. */
+/** Each object has the bytes that readPortions (outbox.ts) gives it. */
 async function listParts(
   database: Database,
   { config, destination }: SyncDefinition,

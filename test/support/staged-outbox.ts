@@ -6,9 +6,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse as parseCsv } from 'csv-parse/sync';
 import { parquetReadObjects } from 'hyparquet';
-import type { DeliveryRun, Identifier } from '../../src/sync/destination.ts';
+import type { DeliveryRun, IdentifierKind } from '../../src/sync/destination.ts';
 import type { StageFormat } from '../../src/sync/stage-names.ts';
 import type { Database } from '../../src/warehouse/database.ts';
+
+export type Identifier =
+  | { readonly kind: Exclude<IdentifierKind, 'user_alias'>; readonly value: string }
+  | { readonly kind: 'user_alias'; readonly name: string; readonly label: string };
 
 export interface OutboxRow {
   readonly identifier: Identifier;

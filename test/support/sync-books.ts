@@ -14,8 +14,7 @@ import type {
 export function somePeople(count: number, more: Partial<OutboxItem> = {}): OutboxItem[] {
   return Array.from({ length: count }, (_, itemId) => ({
     itemId,
-    identifier: { kind: 'external_id', value: `person-${itemId}` },
-    attributes: JSON.stringify({ number: itemId }),
+    object: Buffer.from(JSON.stringify({ external_id: `person-${itemId}`, number: itemId })),
     repeatable: true,
     ...more,
   }));

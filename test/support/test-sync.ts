@@ -19,7 +19,8 @@ import type { SyncConfig } from '../../src/sync-settings.ts';
 import type { Database } from '../../src/warehouse/database.ts';
 import { openTestDatabase } from './test-warehouse.ts';
 
-type Answer = (item: OutboxItem) => ItemOutcome['status'];
+/** To each person, named as in `sent`. */
+type Answer = (person: string, item: OutboxItem) => ItemOutcome['status'];
 
 const PORTION = 3;
 
@@ -176,12 +177,13 @@ export class TestSync {
           for (let start = 0; start < portion.length; start += PORTION) {
             const items = portion.slice(start, start + PORTION);
             await books.markInFlight(items.map(({ itemId }) => itemId));
-            for (const { identifier, attributes } of items)
-              this.sent.set(
-                'value' in identifier ? identifier.value : `${identifier.name}/${identifier.label}`,
-                JSON.parse(attributes),
-              );
-            await books.settle(items.map((item) => outcomeOf(item, this.answer(item))));
+            const read = items.map(({ object }) => readObject(object));
+            for (const [person, attributes] of read) this.sent.set(person, attributes);
+            await books.settle(
+              items.map((item, index) =>
+                outcomeOf(item, this.answer(read[index]?.[0] ?? '', item)),
+              ),
+            );
             requests += 1;
           }
         }
@@ -189,6 +191,18 @@ export class TestSync {
       },
     };
   }
+}
+
+/** Whom an object names, and its attributes. The identifier comes first. */
+function readObject(object: Buffer): [string, unknown] {
+  const { _update_existing_only: _, ...parsed } = JSON.parse(String(object)) as Record<
+    string,
+    unknown
+  >;
+  const [[, who] = ['', ''], ...attributes] = Object.entries(parsed);
+  const { alias_name, alias_label } = who as { alias_name?: string; alias_label?: string };
+  const name = alias_name === undefined ? String(who) : `${alias_name}/${alias_label}`;
+  return [name, Object.fromEntries(attributes)];
 }
 
 function outcomeOf({ itemId }: OutboxItem, status: ItemOutcome['status']): ItemOutcome {

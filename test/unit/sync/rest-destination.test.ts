@@ -214,7 +214,10 @@ describe('a request that is refused as a whole', () => {
 
   it('for the size of one person rejects that person', async () => {
     const items = somePeople(3);
-    const large = { ...items[1], attributes: JSON.stringify({ a: 'x'.repeat(500) }) } as OutboxItem;
+    const large = {
+      ...items[1],
+      object: Buffer.from(JSON.stringify({ a: 'x'.repeat(500) })),
+    } as OutboxItem;
     const { books, braze } = await deliver(
       ({ objects }) => success(objects),
       [items[0] as OutboxItem, large, items[2] as OutboxItem],

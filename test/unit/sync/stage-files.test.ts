@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Identifier } from '../../../src/sync/destination.ts';
 import { openFilesDestination } from '../../../src/sync/stage-files.ts';
 import type { StageFormat } from '../../../src/sync/stage-names.ts';
 import type { Database } from '../../../src/warehouse/database.ts';
 import {
   fillOutbox,
+  type Identifier,
   listStaged,
   type OutboxRow,
   readStaged,
