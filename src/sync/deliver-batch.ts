@@ -56,13 +56,19 @@ export async function deliverBatch(batch: Batch, delivery: Delivery): Promise<It
   }
 }
 
-/** The last answer of as many attempts as are worth making. */
+/**
+ * The last answer of as many attempts as are worth making. One that was lost is not undone by a later one that
+ * says that nothing was taken: Braze may have taken the first.
+ */
 async function sendPatiently(batch: Batch, delivery: Delivery): Promise<TrackAnswer> {
   const { maxAttempts, retryWaitMs } = delivery.patience;
   const body = formatBody(batch);
   const isRepeatable = batch.every(({ repeatable }) => repeatable);
   // Not narrowed to what it begins with: the attempts assign it.
   let answer = { kind: 'not-sent', reason: 'the run was stopped' } as TrackAnswer;
+  let lost: TrackAnswer | undefined;
+  const conclude = (): TrackAnswer =>
+    lost !== undefined && SAYS_NOT_TAKEN.has(answer.kind) ? lost : answer;
   const isWorthAnother = (): boolean =>
     answer.kind === 'limited' ||
     answer.kind === 'not-sent' ||
@@ -71,6 +77,7 @@ async function sendPatiently(batch: Batch, delivery: Delivery): Promise<TrackAns
     await pRetry(
       async () => {
         answer = await delivery.request(body);
+        if (answer.kind === 'lost') lost = answer;
         if (isWorthAnother()) throw ANOTHER_ATTEMPT;
       },
       {
@@ -85,12 +92,15 @@ async function sendPatiently(batch: Batch, delivery: Delivery): Promise<TrackAns
     );
   } catch (error) {
     // The answer tells, also where the run was stopped while one came in.
-    if (delivery.stopSignal.aborted) return answer;
+    if (delivery.stopSignal.aborted) return conclude();
     if (error !== ANOTHER_ATTEMPT) throw error;
-    if (answer.kind === 'not-sent' || answer.kind === 'lost') delivery.noteFailure(answer.reason);
+    if (answer.kind === 'not-sent' || answer.kind === 'lost') delivery.noteFailure(answer);
   }
-  return answer;
+  return conclude();
 }
+
+/** Of this attempt. */
+const SAYS_NOT_TAKEN: ReadonlySet<TrackAnswer['kind']> = new Set(['fatal', 'limited', 'not-sent']);
 
 const ANOTHER_ATTEMPT = new Error('another attempt');
 const LONGEST_WAIT_FACTOR = 100;

@@ -49,6 +49,8 @@ export class Delivery {
   #stopError: unknown;
   #inFlight = 0;
   #failuresInRow = 0;
+  /** Why a batch could not be sent in all its attempts. */
+  #unsentReason: string | undefined;
   #refusals = 0;
   #hasAccepted = false;
   #limitedSinceMs: number | undefined;
@@ -96,11 +98,18 @@ export class Delivery {
   }
 
   /** A batch for which Braze could not be reached in all its attempts. */
-  noteFailure(reason: string): void {
+  noteFailure({ kind, reason }: { readonly kind: 'not-sent' | 'lost'; readonly reason: string }) {
     this.#failuresInRow += 1;
+    if (kind === 'not-sent') this.#unsentReason = reason;
     if (this.#failuresInRow < FAILURES_BEFORE_STOP) return;
     const { endpoint } = this.#client;
     this.stop(unavailable(endpoint, `${reason}, ${this.#failuresInRow} batches in a row`));
+  }
+
+  /** After the last batch: a run that left some behind has failed, however few they are. */
+  finish(): void {
+    if (this.#unsentReason !== undefined)
+      this.stop(unavailable(this.#client.endpoint, this.#unsentReason));
   }
 
   /** An object that was refused alone. Some are bad; when all are, it is what we send. */

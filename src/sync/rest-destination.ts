@@ -98,6 +98,7 @@ async function sendPortions(
     signal?.removeEventListener('abort', onAbort);
     await ledger.flush();
   }
+  delivery.finish();
   if (delivery.stopError !== undefined) throw delivery.stopError;
   return { requests: delivery.requests, bytes: delivery.bytes };
 }

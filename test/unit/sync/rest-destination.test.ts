@@ -299,6 +299,20 @@ describe('a lost answer', () => {
     expect(braze.applied).toHaveLength(150);
   });
 
+  it.each([
+    ['a wait that is too long', 429, { 'X-Ratelimit-Retry-After': '2000' }],
+    ['a key that is no longer taken', 401, {}],
+  ])('stays in doubt when the next attempt meets %s', async (_what, status, headers) => {
+    const { error, books } = await deliver(
+      ({ objects, number }) =>
+        number === 0 ? { ...success(objects), isCut: true } : { status, body: {}, headers },
+      somePeople(10),
+    );
+    expect(error).toMatchObject({ code: expect.stringMatching(/^BRAZE_/) });
+    expect(books.with('unknown')).toHaveLength(10);
+    expect(books.with('waiting')).toEqual([]);
+  });
+
   it('is no acceptance, whatever answers in Braze’s place', async () => {
     const { error, books } = await deliver(
       () => ({ status: 200, body: '<html>Please sign in</html>', applied: [] }),
@@ -307,6 +321,17 @@ describe('a lost answer', () => {
     expect(error).toMatchObject({ code: 'BRAZE_UNAVAILABLE' });
     expect(books.with('accepted')).toEqual([]);
   });
+});
+
+it('a single batch that cannot be sent fails the run', async () => {
+  const { endpoint, stop } = await startScriptedBraze(() => ({ status: 500 }));
+  await stop();
+  const books = new TestBooks();
+  const destination = openRestDestination({ ...QUICK, endpoint });
+  await expect(
+    destination.send(inPortions(somePeople(3), 10), books, aRun()),
+  ).rejects.toMatchObject({ code: 'BRAZE_UNAVAILABLE', transient: true });
+  expect(books.with('waiting')).toEqual([0, 1, 2]);
 });
 
 describe('the rate limit', () => {
