@@ -3,6 +3,7 @@
  * takes for /users/track, and whether a stage can be listed. Writes nothing to either.
  */
 
+import { existsSync } from 'node:fs';
 import { type Check, failedCheck } from './check.ts';
 import { type Config, readSecret } from './config.ts';
 import type {
@@ -87,6 +88,8 @@ async function checkStage(
   { url, region, endpoint, pathStyle }: FilesDestinationConfig,
   signal: AbortSignal | undefined,
 ): Promise<Check> {
+  if (!url.startsWith('s3://') && !existsSync(url.startsWith('file:') ? new URL(url) : url))
+    return { name: title, status: 'ok', found: `${url} will be made` };
   const store = openStore(url, {
     pathStyle,
     ...(region === undefined ? {} : { region }),

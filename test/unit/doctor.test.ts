@@ -158,10 +158,14 @@ describe('destinations', () => {
   });
 
   it.each([
-    ['ok', '.'],
-    ['fail', 'nowhere'],
-  ])('of files are %s when the stage is %s', async (status, folder) => {
+    ['.', 'ok', 'can be listed'],
+    ['later', 'ok', 'will be made'],
+    ['currents.yaml', 'fail', 'currents.yaml'],
+  ])('of files: a stage at %s is %s', async (folder, status, found) => {
     const url = path.join(cwd, folder);
-    expect(await checkDestination({ kind: 'files', url })).toMatchObject({ status });
+    expect(await checkDestination({ kind: 'files', url })).toMatchObject({
+      status,
+      found: expect.stringContaining(found),
+    });
   });
 });
