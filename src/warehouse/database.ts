@@ -411,7 +411,7 @@ function translateStatementError(error: unknown, path: string): CurrentsError {
     return new CurrentsError({
       code: 'DATABASE_FAILED',
       message: `cannot run SQL on ${path}: ${text.split('\n')[0]}`,
-      hint: 'give DuckDB more memory: --memory-limit 1GB (setting load.memoryLimit)',
+      hint: `give DuckDB more memory: --memory-limit ${suggestMemory(text)} (setting load.memoryLimit)`,
       context: { path },
       cause: error,
     });
@@ -427,4 +427,13 @@ function translateStatementError(error: unknown, path: string): CurrentsError {
     context: { path, isRefusal: REFUSALS.test(text) },
     ...(quotesValue ? {} : { cause: error }),
   });
+}
+
+const PER_GIGABYTE: Readonly<Record<string, number>> = { K: 2 ** 20, M: 2 ** 10, G: 1 };
+
+/** Three times the limit that DuckDB names, `(951.1 MiB/953.6 MiB used)`. */
+function suggestMemory(text: string): string {
+  const [, amount, unit] = /\/([\d.]+) ([KMG])iB used/.exec(text) ?? [];
+  const gigabytes = Number(amount ?? 0) / (PER_GIGABYTE[unit ?? 'G'] ?? 1);
+  return `${Math.max(1, Math.ceil(gigabytes * 3))}GB`;
 }
