@@ -7,6 +7,8 @@
  * once, however many people there are. What the deleted rows leave in the pages of the file is a matter of
  * warehouse/rewrite-database.ts, which has to follow; `rewritten_at` is null until then.
  */
+import { STAGED_KIND } from '../sync/erase-staged.ts';
+import { withdrawValues } from '../sync/withdraw-values.ts';
 import { type Database, quoteIdentifier } from '../warehouse/database.ts';
 import { OBJECT_ID_COLUMN, RESCUED_COLUMN, readEventTable } from '../warehouse/event-tables.ts';
 import { computeKeyedHash, hashPads } from '../warehouse/keyed-hash.ts';
@@ -17,7 +19,12 @@ import {
   tombstoneOfHashed,
 } from '../warehouse/tombstones.ts';
 import { type PersonColumn, personColumnsOf } from './erasure-rules.ts';
-import { findAllIds, listPersonTables, type PersonTable } from './find-people.ts';
+import {
+  findAllIds,
+  findIdentifiersOfOthers,
+  listPersonTables,
+  type PersonTable,
+} from './find-people.ts';
 
 export interface ErasureOptions {
   /** The key of the hashes: `openPrivacyKey`. */
@@ -74,6 +81,7 @@ export async function erasePeople(
       await findAllIds(database, tables);
       if (!options.dryRun) await options.beforeErasing?.();
       for (const table of tables) await eraseEvents(database, table);
+      await withdrawFromOthers(database, tables, options.now);
       await eraseState(database);
       await countInLedger(database);
       const last = await readLastErasure(database);
@@ -153,6 +161,7 @@ const SCRATCH: Readonly<Record<string, string>> = {
     'row_id bigint, object_id bigint, erasure_no integer, kind varchar, id varchar, is_of_other boolean',
   placeholders: 'erasure_no integer, id varchar',
   removed_rows: 'erasure_no integer, table_name varchar, object_id bigint, removed bigint',
+  others: 'kind varchar, id varchar',
   seen_ids: 'erasure_no integer, kind varchar, id varchar',
   asked_ids: 'erasure_no integer, subject varchar, cause varchar, requested_at timestamp',
 };
@@ -247,7 +256,21 @@ async function eraseEvents(database: Database, person: PersonTable): Promise<voi
         coalesce(${isOfOther}, false)
       from ${name} e join erasing x on ${match}`,
   );
-  await eraseDoomed(database, { name, label: `events.${table.name}`, doomed });
+  await eraseDoomed(database, { name, label: `events.${table.name}`, doomed, user });
+}
+
+/** What their events told is in what was sent of them, and has to leave the books and files of syncs too. */
+async function withdrawFromOthers(
+  database: Database,
+  tables: readonly PersonTable[],
+  now: Date,
+): Promise<void> {
+  const { found } = await database.row<{ found: boolean }>(
+    'select count(*) > 0 as found from others',
+  );
+  if (!found) return;
+  await findIdentifiersOfOthers(database, tables);
+  await withdrawValues(database, 'others', now);
 }
 
 /** The rest of our tables, by rule. */
@@ -292,7 +315,13 @@ function joinPerson(person: PersonColumn): string {
 /** Removes the rows that `doomed` selects, each once, and counts them. */
 async function eraseDoomed(
   database: Database,
-  target: { readonly name: string; readonly label: string; readonly doomed: readonly string[] },
+  target: {
+    readonly name: string;
+    readonly label: string;
+    readonly doomed: readonly string[];
+    /** The column with the Braze id of an event. */
+    readonly user?: string | undefined;
+  },
 ): Promise<void> {
   if (target.doomed.length === 0) return;
   await database.run(`insert into doomed ${target.doomed.join(' union all ')}`);
@@ -311,6 +340,11 @@ async function eraseDoomed(
   await database.run(
     'insert into seen_ids select distinct erasure_no, kind, id from doomed where kind is not null',
   );
+  if (target.user !== undefined)
+    await database.run(
+      `insert into others select distinct 'user_id', ${target.user}::varchar from ${target.name}
+       where rowid in (select row_id from doomed where is_of_other) and ${namesSomebody(target.user)}`,
+    );
   // An event of somebody else goes too: what the profiles took from its object cannot be taken back.
   await database.run(
     `update c360.applied set attempts = -1
@@ -322,7 +356,8 @@ async function eraseDoomed(
 
 /**
  * Both forms of each id: as Braze writes it, and as the door may have hashed it. A placeholder gets one that blocks
- * nothing: it says that a load need not ask about it again.
+ * nothing: it says that a load need not ask about it again. Others who lost events get one of a kind that concerns
+ * nothing but files staged before (sync/erase-staged.ts).
  */
 async function writeTombstones(database: Database, key: string, last: number): Promise<void> {
   await database.run(
@@ -336,7 +371,11 @@ async function writeTombstones(database: Database, key: string, last: number): P
      select kind, hash, max(until), $3::bigint + min(erasure_no) from hashes h
      where until > '-infinity'::timestamp
        or not exists (from c360.tombstones t where t.kind = h.kind and t.hash = h.hash)
-     group by kind, hash`,
+     group by kind, hash
+     union all
+     select '${STAGED_KIND}' || kind, unnest([${tombstoneOf('kind', 'id')}, ${tombstoneOfHashed('kind', 'id')}]),
+       '-infinity'::timestamp, $3::bigint + (select min(erasure_no) from asked_ids)
+     from (select distinct kind, id from others)`,
     [...hashPads(key), last],
   );
 }

@@ -161,32 +161,80 @@ async function removePlaceholders(
   );
 }
 
-/** By which fields an address in a sync is one of these people's. */
+/** By which fields an address in a sync is one of a person's. */
 const ADDRESS_FIELDS: Readonly<Record<string, readonly string[]>> = {
   email: ['email_address', 'channel_identifier'],
   phone: ['phone_number', 'to_phone_number', 'user_phone_number', 'channel_identifier'],
 };
 
-/** Only where a sync knows people by address. */
 async function addAddresses(database: Database, tables: readonly PersonTable[]): Promise<void> {
-  const { used } = await database.row<{ used: string[] }>(
+  for (const { kind, name, user, address } of await listAddressColumns(database, tables))
+    await addIds(
+      database,
+      kind,
+      `select x.erasure_no, e.${address}::varchar as id, x.until
+       from ${name} e join erasing x on x.kind = 'user_id' and x.id = e.${user}::varchar`,
+    );
+}
+
+interface AddressColumn {
+  readonly kind: string;
+  /** Of the table, quoted, as the columns are. */
+  readonly name: string;
+  readonly user: string;
+  readonly address: string;
+}
+
+/** Only of the kinds of address by which a sync knows people. */
+async function listAddressColumns(
+  database: Database,
+  tables: readonly PersonTable[],
+): Promise<readonly AddressColumn[]> {
+  const { used } = await database.row<{ used: string[] | null }>(
     `select list(distinct identifier_kind) as used from (
-       select identifier_kind from sync.people union select identifier_kind from sync.outbox union select identifier_kind from sync.rejected)`,
+       select identifier_kind from sync.people union select identifier_kind from sync.outbox
+       union select identifier_kind from sync.rejected)`,
   );
-  for (const [kind, fields] of Object.entries(ADDRESS_FIELDS)) {
-    if (used?.includes(kind) !== true) continue;
-    for (const { name, table, columns } of tables) {
+  return Object.entries(ADDRESS_FIELDS).flatMap(([kind, fields]) =>
+    tables.flatMap(({ name, table, columns }) => {
       const user = columns.find(({ field }) => field === 'user_id')?.column;
-      const addresses = table.columns.filter(({ field }) => fields.includes(field));
-      for (const address of user === undefined ? [] : addresses) {
-        const column = quoteIdentifier(address.name);
-        await addIds(
-          database,
-          kind,
-          `select x.erasure_no, e.${column}::varchar as id, x.until
-           from ${name} e join erasing x on x.kind = 'user_id' and x.id = e.${user}::varchar`,
-        );
-      }
-    }
-  }
+      if (user === undefined || used?.includes(kind) !== true) return [];
+      return table.columns
+        .filter(({ field }) => fields.includes(field))
+        .map((column) => ({ kind, name, user, address: quoteIdentifier(column.name) }));
+    }),
+  );
+}
+
+/**
+ * Completes the temporary table `others(kind, id)`, which holds the Braze ids of people who lost events to an
+ * erasure, with everything by which a sync may know them. Their aliases nobody tells.
+ */
+export async function findIdentifiersOfOthers(
+  database: Database,
+  tables: readonly PersonTable[],
+): Promise<void> {
+  const areOthers = "in (select id from others where kind = 'user_id')";
+  await database.run(
+    `insert into others
+     select distinct 'user_id', person.user_id from c360.identities own
+     join c360.identities person using (person_id) where own.user_id ${areOthers};
+     insert into others
+     select distinct 'external_id', unnest(external_ids) from c360.identities
+     where user_id ${areOthers}`,
+  );
+  const externals = tables.flatMap(({ name, columns }) => {
+    const user = columns.find(({ field }) => field === 'user_id')?.column;
+    const address = columns.find(({ kind }) => kind === 'external_id')?.column;
+    return user === undefined || address === undefined
+      ? []
+      : [{ kind: 'external_id', name, user, address }];
+  });
+  const columns = [...externals, ...(await listAddressColumns(database, tables))];
+  for (const { kind, name, user, address } of columns)
+    await database.run(
+      `insert into others
+       select distinct '${kind}', ${address}::varchar from ${name}
+       where ${user}::varchar ${areOthers} and ${namesSomebody(address)}`,
+    );
 }

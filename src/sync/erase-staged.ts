@@ -2,9 +2,12 @@
  * Files that syncs have staged → the same files without erased people.
  *
  * Whose row it is, the tombstones tell: the ids themselves are gone by then, so this can be repeated after a
- * crash. What was staged after an erasure is of somebody who came back under the same external id. Braze reads a file when it appears and when it is replaced. One that was staged in a bucket more
- * than an hour ago has been read, and reading its values a second time would bring old ones back: so it keeps
- * no row at all. In a folder nothing is read twice, and the rows of others stay.
+ * crash. What was staged after an erasure is of somebody who came back under the same external id. Rows go too of
+ * others who lost events to the erasure: the next run of the sync sends these people again.
+ *
+ * Braze reads a file when it appears and when it is replaced. One that was staged in a bucket more than an hour
+ * ago has been read, and reading its values a second time would bring old ones back: so it keeps no row at
+ * all. In a folder nothing is read twice, and the other rows stay.
  *
  * Manifests name nobody and stay as they are: they say what was staged then.
  */
@@ -21,6 +24,9 @@ import { COPY_OPTIONS } from './staged-rows.ts';
 
 /** Event notifications reach Braze within minutes; "file storage integrations", 2026-09. */
 const READ_AFTER_MS = 3_600_000;
+
+/** Before the kind of an id, in tombstones of people who were not erased: of them only staged rows go. */
+export const STAGED_KIND = 'staged ';
 
 /** A row has at most 1 MB, and quotes count twice. DuckDB takes sixteen times as much while it reads CSV. */
 const MOST_ROW_BYTES = 3_000_000;
@@ -107,7 +113,7 @@ async function eraseFile(
        with named as (select distinct ${identifier.column} as id from ${rows}),
        stones as (
          select t.hash from c360.tombstones t join c360.erasures e using (erasure_id)
-         where t.kind = ${kind} and e.erased_at >= $3::timestamp)
+         where t.kind in (${kind}, '${STAGED_KIND}' || ${kind}) and e.erased_at >= $3::timestamp)
        select id from named where ${tombstoneOf(kind, 'id')} in (select hash from stones)
          or ${tombstoneOfHashed(kind, 'id')} in (select hash from stones)`,
       [...hashPads(key), (file.staged_at ?? now).toISOString()],

@@ -1,5 +1,5 @@
 /** An erased person is gone from every table and file, and does not come back (P6). */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config.ts';
@@ -8,6 +8,7 @@ import { ERASURE_RULES, personColumnsOf } from '../../../src/profiles/erasure-ru
 import { writePastProfiles } from '../../../src/profiles/past-profiles.ts';
 import { createProfilesTable } from '../../../src/profiles/profiles-table.ts';
 import { refreshProfiles } from '../../../src/profiles/refresh-profiles.ts';
+import { runSync } from '../../../src/sync/run-sync.ts';
 import { openFilesDestination } from '../../../src/sync/stage-files.ts';
 import { publishDatabase } from '../../../src/warehouse/publish.ts';
 import {
@@ -551,4 +552,56 @@ describe('profiles after an erasure', () => {
     },
     60_000,
   );
+
+  it('nor do the books and files of syncs, and the next run corrects what Braze has of these others', async () => {
+    const bucket = await aBucket(['zelda', 'ida', 'kurt']);
+    const folder = path.dirname(bucket.databasePath);
+    const stage = path.join(folder, 'stage');
+    // Their last attributes came under the number of somebody who is erased.
+    await putEvents(bucket, UPDATE, [
+      anUpdate(300, 'zelda', userId('ida')),
+      { ...anUpdate(400, 'ida'), custom_attributes: null },
+    ]);
+    writeFileSync(
+      path.join(folder, 'currents.yaml'),
+      `attributes:
+  who: { identifier: external_id, query: "select external_id, custom_attributes->>'nickname' as nick, former_external_ids as formers from c360.profiles where external_id is not null" }
+  id: { identifier: braze_id, query: "select person_id as braze_id, custom_attributes->>'nickname' as nick2 from c360.profiles" }
+syncs: { one: { send: [who], to: stage }, two: { send: [id], to: stage } }
+destinations: { stage: { kind: files, url: ${stage}, format: json } }
+`,
+    );
+    await bucket.cycle({}, { 'profiles.refresh': 'after ingest' });
+    mkdirSync(stage);
+    const config = bucket.config({ 'profiles.refresh': 'after ingest' });
+    async function syncAll(): Promise<void> {
+      bucket.now = new Date(bucket.now.getTime() + 60_000);
+      const now = () => bucket.now;
+      const destination = openFilesDestination({ url: stage, format: 'json', now });
+      await bucket.withDatabase(async (database) => {
+        const allow = { allow: ['nick', 'nick2', 'formers'] };
+        for (const sync of ['one', 'two'])
+          await runSync(database, config, sync, allow, { now, destination });
+      });
+    }
+    await syncAll();
+    expect(readAllBytes(bucket)).toContain('nick-zelda');
+    bucket.now = new Date(bucket.now.getTime() + 60_000);
+    const forgotten = await forgetPeople(config, [userId('zelda')], { now: () => bucket.now });
+    expect(forgotten).toMatchObject({ stagedFiles: 2 });
+    expect(readAllBytes(bucket)).not.toContain('zelda');
+    const shadow = `select identifier, attribute, value::varchar as value from sync.shadow order by all`;
+    expect(await bucket.rows(shadow)).toEqual([
+      { identifier: userId('ida'), attribute: 'nick2', value: null },
+      { identifier: userId('kurt'), attribute: 'nick2', value: '"nick-kurt"' },
+      { identifier: 'crm-ida', attribute: 'formers', value: null },
+      { identifier: 'crm-ida', attribute: 'nick', value: null },
+      { identifier: 'crm-kurt', attribute: 'formers', value: '[]' },
+      { identifier: 'crm-kurt', attribute: 'nick', value: '"nick-kurt"' },
+    ]);
+    await syncAll();
+    const values = (await bucket.rows<{ value: string }>(shadow)).map(({ value }) => value);
+    expect(values.filter((value) => value === '"nick-ida"')).toHaveLength(2);
+    expect(readAllBytes(bucket)).not.toContain('zelda');
+  }, 60_000);
 });
