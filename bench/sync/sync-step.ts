@@ -91,8 +91,10 @@ function recordBodies(file: string): RestDestination {
     send: async (portions) => {
       const out = createWriteStream(file);
       for await (const items of portions) {
-        for (const batch of packBatches(items, DEFAULT_BATCH_LIMITS).batches)
-          if (!out.write(`${formatBody(batch)}\n`)) await once(out, 'drain');
+        for (const batch of packBatches(items, DEFAULT_BATCH_LIMITS).batches) {
+          out.write(formatBody(batch));
+          if (!out.write('\n')) await once(out, 'drain');
+        }
       }
       out.end();
       await finished(out);

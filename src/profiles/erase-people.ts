@@ -7,14 +7,13 @@
  * once, however many people there are. What the deleted rows leave in the pages of the file is a matter of
  * warehouse/rewrite-database.ts, which has to follow; `rewritten_at` is null until then.
  */
-import { STAGED_KIND } from '../sync/erase-staged.ts';
-import { withdrawValues } from '../sync/withdraw-values.ts';
 import { type Database, quoteIdentifier } from '../warehouse/database.ts';
 import { OBJECT_ID_COLUMN, RESCUED_COLUMN, readEventTable } from '../warehouse/event-tables.ts';
 import { computeKeyedHash, hashPads } from '../warehouse/keyed-hash.ts';
 import {
   ERASURE_FIELDS,
   namesSomebody,
+  STAGED_KIND,
   tombstoneOf,
   tombstoneOfHashed,
 } from '../warehouse/tombstones.ts';
@@ -25,6 +24,7 @@ import {
   listPersonTables,
   type PersonTable,
 } from './find-people.ts';
+import { withdrawValues } from './withdraw-values.ts';
 
 export interface ErasureOptions {
   /** The key of the hashes: `openPrivacyKey`. */

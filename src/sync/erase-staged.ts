@@ -18,15 +18,12 @@ import type { ObjectStore } from '../discovery/object-store.ts';
 import { openStore } from '../discovery/open-store.ts';
 import { type Database, quoteLiteral } from '../warehouse/database.ts';
 import { hashPads } from '../warehouse/keyed-hash.ts';
-import { tombstoneOf, tombstoneOfHashed } from '../warehouse/tombstones.ts';
+import { STAGED_KIND, tombstoneOf, tombstoneOfHashed } from '../warehouse/tombstones.ts';
 import { readFormat, type StageFormat } from './stage-names.ts';
 import { COPY_OPTIONS } from './staged-rows.ts';
 
 /** Event notifications reach Braze within minutes; "file storage integrations", 2026-09. */
 const READ_AFTER_MS = 3_600_000;
-
-/** Before the kind of an id, in tombstones of people who were not erased: of them only staged rows go. */
-export const STAGED_KIND = 'staged ';
 
 /** A row has at most 1 MB, and quotes count twice. DuckDB takes sixteen times as much while it reads CSV. */
 const MOST_ROW_BYTES = 3_000_000;

@@ -44,6 +44,9 @@ export function listErasureColumns(table: EventTable): readonly ErasureColumn[] 
   });
 }
 
+/** Before the kind of an id, in tombstones of people who were not erased: of them only staged rows go. */
+export const STAGED_KIND = 'staged ';
+
 /** How events write that there is no id: no text, or one that a field transformation in Braze took away. */
 export const MISSING_IDS: readonly string[] = ['', '[REDACTED]'];
 

@@ -324,10 +324,10 @@ describe('a lost answer', () => {
 });
 
 it('a single batch that cannot be sent fails the run', async () => {
-  const { endpoint, stop } = await startScriptedBraze(() => ({ status: 500 }));
-  await stop();
+  const braze = await startScriptedBraze(() => ({ status: 500 }));
+  await braze.stop();
   const books = new TestBooks();
-  const destination = openRestDestination({ ...QUICK, endpoint });
+  const destination = openRestDestination({ ...QUICK, endpoint: braze.endpoint });
   await expect(
     destination.send(inPortions(somePeople(3), 10), books, aRun()),
   ).rejects.toMatchObject({ code: 'BRAZE_UNAVAILABLE', transient: true });
