@@ -38,6 +38,8 @@ export interface ErasableHistory {
   readonly forgotten: readonly string[];
   /** Braze ids, external ids and addresses that go from staged files. */
   readonly erasedIds: ReadonlySet<string>;
+  /** The same of others who lose events to an erasure: what was sent of them is uncertain, and may be staged again. */
+  readonly touchedIds: ReadonlySet<string>;
   /** What no file may hold in the end. */
   readonly erasedWords: readonly string[];
   /** Those of whom nothing comes with the last cycle, so that they are gone before it. */
@@ -104,6 +106,11 @@ function buildHistory(drawn: readonly Drawn[]): ErasableHistory {
   const externals = new Set(
     told.flatMap(({ one, carries, isReturn }) => (erased.has(one) && !isReturn ? [carries] : [])),
   );
+  const touched = new Set(
+    told.flatMap(({ one, carries, isReturn }) =>
+      !erased.has(one) && !isReturn && carries !== null && externals.has(carries) ? [one] : [],
+    ),
+  );
   const forgotten = people.flatMap(({ erasing, ...one }) => {
     if (erasing === 'external id') return [one.externals[0]];
     return erasing === 'braze id' ? [pickUser(one)] : [];
@@ -130,6 +137,12 @@ function buildHistory(drawn: readonly Drawn[]): ErasableHistory {
       ...[...externals].flatMap((id) => id ?? []),
       ...[...erased].flatMap(({ word, users }) => [...users, `${word}@acme.test`]),
     ]),
+    touchedIds: new Set(
+      [...touched].flatMap(({ word, users, externals: own }) => [
+        ...[...users, ...own, `${word}@acme.test`],
+        ...told.flatMap(({ one, carries }) => (touched.has(one) ? (carries ?? []) : [])),
+      ]),
+    ),
     erasedWords: [...erased].map(({ word }) => word),
     wordsGoneEarly: [...erased].filter((one) => !isLate(one)).map(({ word }) => word),
   };
