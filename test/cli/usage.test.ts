@@ -128,7 +128,6 @@ describe('wrong settings', () => {
     ['forget ada', 'forget anybody'],
     ['profiles refresh', 'refresh profiles'],
     ['quarantine retry --all', 'retry'],
-    ['sync run nightly', 'sync'],
   ])('are a database that is not there, for %s', async (command, work) => {
     const { stderr, code } = await run(`${command} --database none.duckdb`);
     expect(stderr).toContain(`cannot ${work}: there is no database`);

@@ -126,12 +126,13 @@ function exitCodeOfSync({ rejected, invalid, unknown, held }: SyncReceipt): Exit
   return rejected + invalid + unknown + held > 0 ? EXIT_CODES.quarantined : EXIT_CODES.done;
 }
 
+/** Made if it is not there: what is sent may come from attached tables alone. */
 async function withWriter<Result>(
   { config }: Context,
   work: (database: Database) => Promise<Result>,
 ): Promise<Result> {
-  const { openExistingWarehouse } = await import('../../pipeline.ts');
-  const database = await openExistingWarehouse(config, 'sync', SYNC_WAIT_MS);
+  const { openWarehouse } = await import('../../pipeline.ts');
+  const database = await openWarehouse(config, SYNC_WAIT_MS);
   try {
     return await work(database);
   } finally {
