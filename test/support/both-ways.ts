@@ -47,7 +47,8 @@ export class BothWays {
     await this.#load('exact', 'exact_batch(0)');
     assert.equal(source.failure, undefined);
     assert.equal(source.needsRescued, exactSource.needsRescued);
-    for (const columns of ['*', 'columns(*)::varchar']) {
+    // DuckDB writes the sign of NaN; JavaScript, through which the exact way leads, keeps it or not.
+    for (const columns of ['*', "replace(columns(*)::varchar, '-nan', 'nan')"]) {
       const [compiled, exact] = [
         await this.#read('compiled', columns),
         await this.#read('exact', columns),
