@@ -48,17 +48,24 @@ export async function eraseRequested(
  * erasures (setting privacy.rewriteEvery). Before that the profiles have to let go of events that were erased,
  * whether or not they are refreshed after each ingest: they would carry what is in them into the new files.
  *
+ * @param options.mustRewrite does not let the file wait
  * @returns no step once the signal fired: who interrupts wants an end, and the next cycle clears the files
  * @throws CurrentsError DISK_FULL, DATABASE_FAILED
  */
 export async function prepareFileSteps(
   config: Config,
   database: Database,
-  { now, signal }: { readonly now: Date; readonly signal?: AbortSignal | undefined },
+  options: {
+    readonly now: Date;
+    readonly mustRewrite?: boolean;
+    readonly signal?: AbortSignal | undefined;
+  },
 ): Promise<DueSteps> {
+  const { now, mustRewrite = false, signal } = options;
   const none = { rewrite: false, staged: false, publish: false };
   if (signal?.aborted) return none;
-  const steps = await listDueSteps(config, database, now);
+  const due = await listDueSteps(config, database, now);
+  const steps = { ...due, rewrite: due.rewrite || mustRewrite };
   if (!steps.rewrite && !steps.publish) return steps;
   try {
     await rebuildWithoutWithdrawn(database, { signal });

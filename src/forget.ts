@@ -62,8 +62,7 @@ export async function forgetPeople(
     };
     const asked = { key, now: at, ids: [...new Set(ids)], dryRun, beforeErasing };
     erasures = await erasePeople(database, asked);
-    if (!dryRun)
-      due = { ...(await prepareFileSteps(config, database, { now: at })), rewrite: true };
+    if (!dryRun) due = await prepareFileSteps(config, database, { now: at, mustRewrite: true });
   } finally {
     database.close();
   }

@@ -553,6 +553,20 @@ describe('profiles after an erasure', () => {
     60_000,
   );
 
+  it('and not either when forgetting does not wait for the next time that the file is due', async () => {
+    const flags = { 'profiles.refresh': 'after ingest', 'privacy.rewriteEvery': '24h' };
+    const bucket = await aBucket(['zelda', 'otto', 'ida']);
+    await putEvents(bucket, OPEN, [anOpen(30, 'ida', { external_user_id: 'crm-otto' })]);
+    await putEvents(bucket, UPDATE, [
+      { ...anUpdate(40, 'ida'), external_user_id: 'crm-otto', custom_attributes: null },
+    ]);
+    await bucket.cycle({}, flags);
+    for (const person of ['zelda', 'otto']) {
+      await forgetPeople(bucket.config(flags), [userId(person)], { now: () => bucket.now });
+      expect(readAllBytes(bucket)).not.toContain(person);
+    }
+  }, 60_000);
+
   it('nor do the books and files of syncs, and the next run corrects what Braze has of these others', async () => {
     const bucket = await aBucket(['zelda', 'ida', 'kurt']);
     const folder = path.dirname(bucket.databasePath);
