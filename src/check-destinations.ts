@@ -11,9 +11,9 @@ import type {
   FilesDestinationConfig,
   RestDestinationConfig,
 } from './destination-settings.ts';
-import { openStore } from './discovery/open-store.ts';
 import { createBrazeClient } from './sync/braze-client.ts';
 import { resolveInstance } from './sync/instances.ts';
+import { openStage } from './sync/open-stage.ts';
 
 /** One for each destination, in the order of the settings. */
 export async function checkDestinations(
@@ -85,16 +85,13 @@ const TIMEOUT_MS = 10_000;
 
 async function checkStage(
   title: string,
-  { url, region, endpoint, pathStyle }: FilesDestinationConfig,
+  destination: FilesDestinationConfig,
   signal: AbortSignal | undefined,
 ): Promise<Check> {
+  const { url } = destination;
   if (!url.startsWith('s3://') && !existsSync(url.startsWith('file:') ? new URL(url) : url))
     return { name: title, status: 'ok', found: `${url} will be made` };
-  const store = openStore(url, {
-    pathStyle,
-    ...(region === undefined ? {} : { region }),
-    ...(endpoint === undefined ? {} : { endpoint }),
-  });
+  const store = openStage(destination);
   try {
     const pages = store.list({ prefix: store.prefix, ...(signal && { signal }) });
     await pages[Symbol.asyncIterator]().next();

@@ -15,10 +15,10 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { FilesDestinationConfig } from '../destination-settings.ts';
 import type { ObjectStore } from '../discovery/object-store.ts';
-import { openStore } from '../discovery/open-store.ts';
 import { type Database, quoteLiteral } from '../warehouse/database.ts';
 import { hashPads } from '../warehouse/keyed-hash.ts';
 import { STAGED_KIND, tombstoneOf, tombstoneOfHashed } from '../warehouse/tombstones.ts';
+import { openStage } from './open-stage.ts';
 import { readFormat, type StageFormat } from './stage-names.ts';
 import { COPY_OPTIONS } from './staged-rows.ts';
 
@@ -91,13 +91,9 @@ async function eraseFile(
   const identifier = IDENTIFIER_COLUMNS[file.identifier_kind];
   const destination = destinations[file.destination] as FilesDestinationConfig;
   if (identifier === undefined) return 0;
-  const { url, region, endpoint, pathStyle } = destination;
+  const { url } = destination;
   const format = readFormat(file.key);
-  const store = openStore(url, {
-    pathStyle,
-    ...(region === undefined ? {} : { region }),
-    ...(endpoint === undefined ? {} : { endpoint }),
-  });
+  const store = openStage(destination);
   try {
     const bytes = await fetchStaged(store, file.key);
     if (bytes === undefined) return 0;

@@ -10,9 +10,9 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { FilesDestinationConfig } from '../destination-settings.ts';
-import { openStore } from '../discovery/open-store.ts';
 import { type Database, quoteLiteral } from '../warehouse/database.ts';
 import { digestFile } from './file-digest.ts';
+import { openStage } from './open-stage.ts';
 import { formatDeletionKey } from './stage-names.ts';
 import { COPY_OPTIONS } from './staged-rows.ts';
 import { makeStagingFolder } from './staging-folder.ts';
@@ -30,14 +30,11 @@ const DELETABLE = [
 export async function stageDeletions(
   database: Database,
   destination: string,
-  { url, format, region, endpoint, pathStyle }: FilesDestinationConfig,
+  config: FilesDestinationConfig,
   at: Date,
 ): Promise<number> {
-  const store = openStore(url, {
-    pathStyle,
-    ...(region !== undefined && { region }),
-    ...(endpoint !== undefined && { endpoint }),
-  });
+  const { format } = config;
+  const store = openStage(config);
   const folder = await makeStagingFolder(database.path);
   let people = 0;
   try {
