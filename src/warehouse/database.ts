@@ -96,7 +96,7 @@ export class Database {
   /** Runs one or more statements; the last one may take bound values. */
   async run(sql: string, values: readonly BoundValue[] = []): Promise<void> {
     try {
-      await this.#connection.run(sql, [...values]);
+      await this.#connection.run(sql, bindable(values));
     } catch (error) {
       throw translateStatementError(error, this.path);
     }
@@ -108,7 +108,7 @@ export class Database {
    */
   async rows<Row>(sql: string, values: readonly BoundValue[] = []): Promise<Row[]> {
     try {
-      const reader = await this.#connection.runAndReadAll(sql, [...values]);
+      const reader = await this.#connection.runAndReadAll(sql, bindable(values));
       return reader.getRowObjectsJS() as Row[];
     } catch (error) {
       throw translateStatementError(error, this.path);
@@ -229,6 +229,11 @@ export class Database {
     this.#connection.closeSync();
     this.#instance.closeSync();
   }
+}
+
+/** None rather than no values: DuckDB then takes the whole text in one call, and prepares nothing twice. */
+function bindable(values: readonly BoundValue[]): BoundValue[] | undefined {
+  return values.length > 0 ? [...values] : undefined;
 }
 
 /**
