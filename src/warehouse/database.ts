@@ -127,6 +127,25 @@ export class Database {
     return first;
   }
 
+  /**
+   * Inserts any number of rows in one statement, by the names of the columns. For our own small tables.
+   *
+   * @param types what DuckDB makes of the values, by column
+   */
+  async insert<Column extends string>(
+    table: string,
+    types: Readonly<Record<Column, string>>,
+    rows: readonly Readonly<Record<Column, string | number | null>>[],
+  ): Promise<void> {
+    if (rows.length === 0) return;
+    const structure = quoteLiteral(JSON.stringify([types]));
+    await this.run(
+      `insert into ${table} by name
+       select unnest(from_json($1, ${structure}), recursive := true)`,
+      [JSON.stringify(rows)],
+    );
+  }
+
   /** Names and types of a query's columns, without running it to the end. */
   async columnsOf(sql: string): Promise<readonly { name: string; type: DuckDBType }[]> {
     try {

@@ -2,8 +2,8 @@
  * Event type → table: which columns there are, and what a new schema makes of them.
  *
  * `planTable` is pure: from the table as it is and the schemas that arrive it says what to run, what to
- * report and which schemas are refused. `applyPlan` runs it, inside the transaction that loads the rows,
- * so a table never changes for an object that was not loaded.
+ * report and which schemas are refused. apply-plans.ts runs it, inside the transaction that loads the
+ * rows, so a table never changes for an object that was not loaded.
  *
  * Any name is just a name. DuckDB ignores case in identifiers and Avro does not, so names that differ in
  * case only (or clash with our own columns) get a number, and ops.event_tables and ops.event_columns keep
@@ -11,21 +11,16 @@
  */
 
 import type { DuckDBType } from '@duckdb/node-api';
-import type { RecordType, WriterSchema } from '../avro/avro-schema.ts';
+import type { WriterSchema } from '../avro/avro-schema.ts';
 import { listKnownSchemas } from '../avro/schema-registry.ts';
 import { CurrentsError } from '../errors.ts';
-import {
-  columnTypeOfField,
-  formatColumnType,
-  formatWideningCast,
-  widenColumnType,
-} from './column-types.ts';
-import { type Database, quoteIdentifier, quoteLiteral } from './database.ts';
+import { columnTypeOfField, formatColumnType, widenColumnType } from './column-types.ts';
+import { type Database, quoteIdentifier } from './database.ts';
 
 /** What to do with what a table has no place for; see the setting `schemaChanges`. */
 export type SchemaChangeMode = 'evolve' | 'freeze' | 'rescue';
 
-interface EventColumn {
+export interface EventColumn {
   readonly name: string;
   /** The Avro field whose values it holds. */
   readonly field: string;
@@ -58,6 +53,7 @@ export interface IncomingSchema {
 export interface TablePlan {
   readonly before: EventTable | undefined;
   readonly table: EventTable;
+  readonly incoming: readonly IncomingSchema[];
   readonly changes: readonly SchemaChange[];
   /** Refused schemas by fingerprint; their objects go to quarantine. */
   readonly refusals: ReadonlyMap<string, CurrentsError>;
@@ -70,42 +66,64 @@ export const RESCUED_COLUMN = '_rescued';
 export const ROW_COLUMN = '_row';
 const OWN_COLUMNS = [OBJECT_ID_COLUMN, RESCUED_COLUMN, ROW_COLUMN];
 
-const OBJECT_ID_COMMENT = 'The object this row came from: ops.objects.object_id.';
-const RESCUED_COMMENT = 'Values that had no place in the columns, as a JSON object by field name.';
-
 /** The table of an event type as it is now, or undefined. */
 export async function readEventTable(
   database: Database,
   eventType: string,
 ): Promise<EventTable | undefined> {
-  const [known] = await database.rows<{ table_name: string }>(
-    'select table_name from ops.event_tables where event_type = ?',
-    [eventType],
+  return (await readEventTables(database, [eventType])).get(eventType);
+}
+
+/** The tables of these event types as they are now, by event type; a type without one is left out. */
+export async function readEventTables(
+  database: Database,
+  eventTypes: readonly string[],
+): Promise<ReadonlyMap<string, EventTable>> {
+  if (eventTypes.length === 0) return new Map();
+  const rows = await database.rows<{
+    event_type: string;
+    table_name: string;
+    field_name: string | null;
+    column_name: string | null;
+  }>(
+    `select event_type, table_name, field_name, column_name
+     from ops.event_tables left join ops.event_columns using (event_type)
+     where event_type in (select unnest(from_json($1, '["VARCHAR"]')))`,
+    [JSON.stringify(eventTypes)],
   );
-  if (known === undefined) return undefined;
-  const fields = await database.rows<{ field_name: string; column_name: string }>(
-    'select field_name, column_name from ops.event_columns where event_type = ?',
-    [eventType],
-  );
-  const fieldOf = new Map(fields.map((row) => [row.column_name, row.field_name]));
-  const present = await database.columnsOf(`from events.${quoteIdentifier(known.table_name)}`);
-  const columns: EventColumn[] = [];
-  for (const { name, type } of present) {
-    const field = fieldOf.get(name);
-    if (field !== undefined) columns.push({ name, field, type });
+  const known = new Map<string, { readonly name: string; readonly fieldOf: Map<string, string> }>();
+  for (const { event_type, table_name, field_name, column_name } of rows) {
+    const table = known.get(event_type) ?? { name: table_name, fieldOf: new Map() };
+    known.set(event_type, table);
+    if (field_name !== null && column_name !== null) table.fieldOf.set(column_name, field_name);
   }
-  const hasRescued = present.some((column) => column.name === RESCUED_COLUMN);
-  return { eventType, name: known.table_name, columns, hasRescued };
+  const tables = new Map<string, EventTable>();
+  for (const [eventType, { name, fieldOf }] of known) {
+    const present = await database.columnsOf(`from events.${quoteIdentifier(name)}`);
+    const columns: EventColumn[] = [];
+    for (const column of present) {
+      const field = fieldOf.get(column.name);
+      if (field !== undefined) columns.push({ ...column, field });
+    }
+    const hasRescued = present.some((column) => column.name === RESCUED_COLUMN);
+    tables.set(eventType, { eventType, name, columns, hasRescued });
+  }
+  return tables;
+}
+
+/** The names of all event tables; what `chooseTableName` must not give again. */
+export async function readTableNames(database: Database): Promise<Set<string>> {
+  const rows = await database.rows<{ table_name: string }>(
+    'select table_name from ops.event_tables',
+  );
+  return new Set(rows.map((row) => row.table_name));
 }
 
 /** `users.messages.email.Open` → `users_messages_email_open`, with a number if that is taken. */
-export async function chooseTableName(database: Database, eventType: string): Promise<string> {
-  const taken = await database.rows<{ table_name: string }>(
-    'select table_name from ops.event_tables',
-  );
+export function chooseTableName(eventType: string, taken: ReadonlySet<string>): string {
   return freeName(
     asciiLowerCase(eventType.replaceAll('.', '_').replaceAll('\0', '')),
-    new Set(taken.map((row) => asciiLowerCase(row.table_name))),
+    new Set([...taken].map(asciiLowerCase)),
   );
 }
 
@@ -203,111 +221,10 @@ export function planTable(
   return {
     before,
     table: { eventType, name: current.name, columns, hasRescued: hasRescued || needsRescued },
+    incoming,
     changes,
     refusals,
   };
-}
-
-/** Brings the table to the planned shape. To be called inside the loading transaction. */
-export async function applyPlan(
-  database: Database,
-  plan: TablePlan,
-  incoming: readonly IncomingSchema[],
-): Promise<void> {
-  const { before, table } = plan;
-  const target = `events.${quoteIdentifier(table.name)}`;
-  const added = table.columns.filter(
-    (column) => !before?.columns.some((old) => old.name === column.name),
-  );
-  if (before === undefined) {
-    const defined = table.columns.map(
-      (column) => `${quoteIdentifier(column.name)} ${formatColumnType(column.type)}`,
-    );
-    await database.run(
-      `create table ${target} (${[...defined, `${OBJECT_ID_COLUMN} BIGINT`].join(', ')})`,
-    );
-    await database.run('insert into ops.event_tables values (?, ?)', [table.eventType, table.name]);
-    await commentOn(database, `table ${target}`, docOfType(table.eventType, incoming));
-    await commentOn(database, `column ${target}.${OBJECT_ID_COLUMN}`, OBJECT_ID_COMMENT);
-  } else {
-    for (const { name, type } of added) {
-      await database.run(
-        `alter table ${target} add column ${quoteIdentifier(name)} ${formatColumnType(type)}`,
-      );
-    }
-    for (const old of before.columns) {
-      const now = table.columns.find((column) => column.name === old.name);
-      if (now && now.type !== old.type) await widenColumn(database, table, old, now.type);
-    }
-  }
-  if (table.hasRescued && !before?.hasRescued) await addRescuedColumn(database, table.name);
-  if (added.length > 0) await recordColumns(database, table, added, incoming);
-}
-
-/** Names and comments of new columns, in few statements: a first load makes a hundred tables. */
-async function recordColumns(
-  database: Database,
-  table: EventTable,
-  added: readonly EventColumn[],
-  incoming: readonly IncomingSchema[],
-): Promise<void> {
-  const rows = added.map(({ name, field }) => ({ field_name: field, column_name: name }));
-  await database.run(
-    `insert into ops.event_columns by name
-     select $1 as event_type, unnest(from_json($2, '[{"field_name":"VARCHAR","column_name":"VARCHAR"}]'),
-       recursive := true)`,
-    [table.eventType, JSON.stringify(rows)],
-  );
-  const docs = docsByField(table.eventType, incoming);
-  const comments = added.flatMap(({ name, field }) => {
-    const doc = docs.get(field);
-    if (doc === undefined) return [];
-    const column = `events.${quoteIdentifier(table.name)}.${quoteIdentifier(name)}`;
-    return [`comment on column ${column} is ${quoteLiteral(doc)}`];
-  });
-  if (comments.length > 0) await database.run(comments.join('; '));
-}
-
-async function widenColumn(
-  database: Database,
-  table: EventTable,
-  old: EventColumn,
-  type: DuckDBType,
-) {
-  const target = `events.${quoteIdentifier(table.name)}`;
-  const column = quoteIdentifier(old.name);
-  let cast = formatWideningCast(column, old.type, type);
-  if (formatColumnType(old.type) === 'BIGINT' && formatColumnType(type) === 'DOUBLE') {
-    // A double has 53 bits: the longs that it cannot hold keep their digits in _rescued.
-    const inexact = `${column}::double::hugeint <> ${column}::hugeint`;
-    const { found } = await database.row<{ found: boolean }>(
-      `select count(*) > 0 as found from ${target} where ${inexact}`,
-    );
-    if (found) {
-      await addRescuedColumn(database, table.name);
-      // Not an update: DuckDB commits no transaction that altered a table after changing its rows.
-      await database.run(
-        `alter table ${target} alter column ${RESCUED_COLUMN} set data type JSON using
-           case when ${inexact} then json_merge_patch(coalesce(${RESCUED_COLUMN}, '{}'),
-             json_object(${quoteLiteral(old.field)}, ${column})) else ${RESCUED_COLUMN} end`,
-      );
-      cast = `case when ${inexact} then null else ${cast} end`;
-    }
-  }
-  await database.run(
-    `alter table ${target} alter column ${column} set data type ${formatColumnType(type)} using ${cast}`,
-  );
-}
-
-/** Widening may have added it already. */
-async function addRescuedColumn(database: Database, tableName: string): Promise<void> {
-  const target = `events.${quoteIdentifier(tableName)}`;
-  await database.run(`alter table ${target} add column if not exists ${RESCUED_COLUMN} JSON`);
-  await commentOn(database, `column ${target}.${RESCUED_COLUMN}`, RESCUED_COMMENT);
-}
-
-async function commentOn(database: Database, what: string, doc: string | undefined) {
-  if (doc !== undefined) await database.run(`comment on ${what} is ${quoteLiteral(doc)}`);
 }
 
 /** Every field that any release known to us has for this event type, newest spelling first. */
@@ -327,20 +244,6 @@ function knownColumns(eventType: string): EventColumn[] {
     }
   }
   return columns;
-}
-
-function docsByField(eventType: string, incoming: readonly IncomingSchema[]): Map<string, string> {
-  const docs = new Map<string, string>();
-  const ours = listKnownSchemas(eventType).map((known) => known.schema.type);
-  const theirs = incoming.map(({ schema }) => schema.type);
-  for (const type of [...theirs, ...ours] satisfies RecordType[]) {
-    for (const field of type.fields) if (field.doc) docs.set(field.name, field.doc);
-  }
-  return docs;
-}
-
-function docOfType(eventType: string, incoming: readonly IncomingSchema[]): string | undefined {
-  return listKnownSchemas(eventType).at(-1)?.schema.type.doc ?? incoming[0]?.schema.type.doc;
 }
 
 function freeColumnName(field: string, columns: readonly EventColumn[]): string {

@@ -14,25 +14,31 @@ import type { Container } from '../avro/container-reader.ts';
 import { verifyContainer } from '../avro/record-decoder.ts';
 import { findByFingerprint } from '../avro/schema-registry.ts';
 import { CurrentsError } from '../errors.ts';
+import { applyPlans } from './apply-plans.ts';
 import { BatchScan } from './batch-scan.ts';
 import { BatchSource, type ScanObject } from './batch-source.ts';
 import { type Database, isRefusal, quoteIdentifier } from './database.ts';
 import { findDuplicates } from './duplicates.ts';
 import {
-  applyPlan,
   chooseTableName,
   type EventTable,
-  type IncomingSchema,
   OBJECT_ID_COLUMN,
   planTable,
   RESCUED_COLUMN,
-  readEventTable,
+  readEventTables,
+  readTableNames,
   type SchemaChange,
   type SchemaChangeMode,
   type TablePlan,
 } from './event-tables.ts';
 import { formatInstant, quarantineObject } from './object-ledger.ts';
 import type { PrivacyDoor } from './privacy-door.ts';
+import {
+  listUntoldChanges,
+  type MetSchema,
+  recordChanges,
+  recordSchemas,
+} from './record-schemas.ts';
 import { removeOldRows, requeueLostDuplicates } from './replace-object.ts';
 import type { Tombstones } from './tombstones.ts';
 
@@ -181,7 +187,7 @@ export class BatchLoader {
         const { runId, now } = this.#options;
         // For `currents schemas diff`: what is it that was refused?
         if (error.code === 'SCHEMA_CHANGE_REFUSED') {
-          await this.#recordSchemas(object.eventType, listIncoming([object]));
+          await recordSchemas(this.#database, listSchemas([object]), now());
         }
         await quarantineObject(
           this.#database,
@@ -278,109 +284,49 @@ export class BatchLoader {
 
   /** Brings the tables of a batch to shape. Which objects are refused is said for all types at once. */
   async #prepareTables(objects: readonly OpenedObject[]) {
-    const groups: TypeGroup[] = [];
-    const changes: SchemaChange[] = [];
+    const byType = groupByEventType(objects);
+    const plans = await this.#planTables(byType);
     const refused = new Map<number, CurrentsError>();
-    for (const [eventType, ofType] of groupByEventType(objects)) {
-      const plan = await this.#planTable(eventType, ofType);
-      for (const { objectId, container } of ofType) {
-        const refusal = plan.refusals.get(container.schema.fingerprint);
+    for (const { table, refusals } of plans) {
+      for (const { objectId, container } of byType.get(table.eventType) ?? []) {
+        const refusal = refusals.get(container.schema.fingerprint);
         if (refusal) refused.set(objectId, refusal);
       }
-      if (refused.size > 0) continue;
-      changes.push(...(await this.#applyPlan(eventType, plan, ofType)));
-      groups.push({ table: plan.table, objects: ofType });
     }
     if (refused.size > 0) throw new ObjectDefects(refused);
+    const { runId, now } = this.#options;
+    await applyPlans(this.#database, plans);
+    await recordSchemas(this.#database, listSchemas(objects), now());
+    const changes: SchemaChange[] = [];
+    for (const plan of plans) changes.push(...(await listUntoldChanges(this.#database, plan)));
+    await recordChanges(this.#database, changes, { runId, now: now() });
+    for (const { table } of plans) this.#tables.set(table.eventType, table);
+    const groups = plans.map(
+      ({ table }): TypeGroup => ({ table, objects: byType.get(table.eventType) ?? [] }),
+    );
     return { groups, changes };
   }
 
-  async #planTable(eventType: string, objects: readonly OpenedObject[]): Promise<TablePlan> {
-    const known = this.#tables.get(eventType) ?? (await readEventTable(this.#database, eventType));
-    const current = known ?? { name: await chooseTableName(this.#database, eventType) };
-    return planTable(eventType, current, listIncoming(objects), {
-      mode: this.#options.schemaChanges,
-      needsRescued: this.#rescuing.has(eventType),
-    });
-  }
-
-  async #applyPlan(
-    eventType: string,
-    plan: TablePlan,
-    objects: readonly OpenedObject[],
-  ): Promise<readonly SchemaChange[]> {
-    const incoming = listIncoming(objects);
-    await applyPlan(this.#database, plan, incoming);
-    await this.#recordSchemas(eventType, incoming);
-    const changes = await this.#leaveOutTold(eventType, plan.changes, incoming);
-    await this.#recordChanges(changes);
-    this.#tables.set(eventType, plan.table);
-    return changes;
-  }
-
-  /** What a schema rescues is told once: when its first object is loaded. */
-  async #leaveOutTold(
-    eventType: string,
-    changes: readonly SchemaChange[],
-    incoming: readonly IncomingSchema[],
-  ): Promise<readonly SchemaChange[]> {
-    if (!changes.some(({ change }) => change === 'field rescued')) return changes;
-    // Not by ops.schemas: a schema that was refused before is there, and has told nothing.
-    const rows = await this.#database.rows<{ fingerprint: string }>(
-      'select distinct fingerprint from ops.objects where event_type = ? and fingerprint is not null',
-      [eventType],
-    );
-    const loaded = new Set(rows.map((row) => row.fingerprint));
-    const told = new Set(
-      incoming
-        .filter(({ schema }) => loaded.has(schema.fingerprint))
-        .map(({ objectId }) => objectId),
-    );
-    return changes.filter(
-      ({ change, objectId }) => change !== 'field rescued' || !told.has(objectId),
-    );
-  }
-
-  async #recordSchemas(eventType: string, incoming: readonly IncomingSchema[]): Promise<void> {
-    const rows = await this.#database.rows<{ fingerprint: string }>(
-      'select fingerprint from ops.schemas where event_type = ?',
-      [eventType],
-    );
-    const known = new Set(rows.map((row) => row.fingerprint));
-    for (const { schema, objectId } of incoming) {
-      if (known.has(schema.fingerprint)) continue;
-      known.add(schema.fingerprint);
-      await this.#database.run(
-        `insert into ops.schemas (event_type, fingerprint, version, schema, first_seen_at, first_object_id)
-         values (?, ?, ?, ?, ?::timestamp, ?)`,
-        [
-          eventType,
-          schema.fingerprint,
-          findByFingerprint(eventType, schema.fingerprint)?.version ?? null,
-          schema.json,
-          this.#options.now().toISOString(),
-          objectId,
-        ],
+  async #planTables(
+    byType: ReadonlyMap<string, readonly OpenedObject[]>,
+  ): Promise<readonly TablePlan[]> {
+    const unread = [...byType.keys()].filter((eventType) => !this.#tables.has(eventType));
+    const read = await readEventTables(this.#database, unread);
+    const isNew = unread.length > read.size;
+    const names = isNew ? await readTableNames(this.#database) : new Set<string>();
+    const plans: TablePlan[] = [];
+    for (const [eventType, objects] of byType) {
+      const current = this.#tables.get(eventType) ??
+        read.get(eventType) ?? { name: chooseTableName(eventType, names) };
+      names.add(current.name);
+      plans.push(
+        planTable(eventType, current, listSchemas(objects), {
+          mode: this.#options.schemaChanges,
+          needsRescued: this.#rescuing.has(eventType),
+        }),
       );
     }
-  }
-
-  async #recordChanges(changes: readonly SchemaChange[]): Promise<void> {
-    for (const change of changes) {
-      await this.#database.run(
-        'insert into ops.schema_changes values (?::timestamp, ?, ?, ?, ?, ?, ?, ?)',
-        [
-          this.#options.now().toISOString(),
-          this.#options.runId,
-          change.objectId,
-          change.eventType,
-          change.change,
-          change.column ?? null,
-          change.fromType ?? null,
-          change.toType ?? null,
-        ],
-      );
-    }
+    return plans;
   }
 
   /** One statement for the whole batch: with small objects there are hundreds. */
@@ -437,8 +383,12 @@ function countOthers(
   return [...(rows ?? [])].filter((row) => !those?.has(row)).length;
 }
 
-function listIncoming(objects: readonly OpenedObject[]): readonly IncomingSchema[] {
-  return objects.map(({ objectId, container }) => ({ schema: container.schema, objectId }));
+function listSchemas(objects: readonly OpenedObject[]): readonly MetSchema[] {
+  return objects.map(({ objectId, eventType, container }) => ({
+    eventType,
+    schema: container.schema,
+    objectId,
+  }));
 }
 
 function groupByEventType(

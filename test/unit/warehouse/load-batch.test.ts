@@ -328,8 +328,8 @@ describe('a machine that fails', () => {
     const run = database.run.bind(database);
     const failure = new CurrentsError({ code: 'DISK_FULL', message: 'no space' });
     let failures = 0;
-    // Every fifth statement: each attempt gets a little further, and all of them take too long.
-    for (let at = 1; ; at += 5) {
+    // Every fourth statement: each attempt gets a little further, and all of them take too long.
+    for (let at = 1; ; at += 4) {
       let left = at;
       const spy = vi.spyOn(database, 'run').mockImplementation(async (sql, values) => {
         if (sql !== 'rollback') left -= 1;
