@@ -5,10 +5,11 @@
  * 4 or 8 for numbers, 16 for a text (`duckdb_string_t`) and for a list's entry (offset and length, 64 bits
  * each). Beside it lie its validity bits, 1 for a value, 0 for null. A list has a second column of items.
  *
- * All of it is one buffer, so that the decoder's loop knows one array of each kind. Columns begin an odd
- * number of cache lines apart: at a power of two, row n of all columns would share the same few lines of
- * the processor's first cache, and each write would push out another.
+ * All of it lies in the kernel's memory (kernel-memory.ts). Columns begin an odd number of cache lines apart:
+ * at a power of two, row n of all columns would share the same few lines of the processor's first cache, and
+ * each write would push out another.
  */
+import { CELLS_AT, kernel } from './kernel-memory.ts';
 
 /** Rows in a DuckDB vector. */
 export const VECTOR_SIZE = 2048;
@@ -25,7 +26,7 @@ export interface CellColumn {
   readonly itemSizeBytes?: CellSize;
 }
 
-/** Where a column lies, in bytes from the start of the buffer. */
+/** Where a column lies in the kernel's memory. */
 export interface CellPlace {
   readonly sizeBytes: CellSize;
   readonly start: number;
@@ -37,26 +38,15 @@ export interface CellPlace {
 
 const CACHE_LINE = 64;
 
-/**
- * One memory for all layouts, which grows to the largest: a layout is in use only while a chunk is put
- * together, and nobody else runs then.
- */
-let memory = new ArrayBuffer(0);
-
 /** Cells and validity bits of the columns of one scan. */
 export class CellLayout {
   readonly places: readonly CellPlace[];
   readonly itemCapacity: number;
-  readonly buffer: ArrayBuffer;
-  readonly bytes: Uint8Array;
-  readonly words: Int32Array;
-  readonly doubles: Float64Array;
-  readonly view: DataView;
   readonly #columns: readonly CellColumn[];
 
   /** @param itemCapacity items that all rows of a chunk may have in one list column; a multiple of 64 */
   constructor(columns: readonly CellColumn[], itemCapacity = 2 * VECTOR_SIZE) {
-    let end = 0;
+    let end: number = CELLS_AT;
     const place = (sizeBytes: CellSize, capacity: number): CellPlace => {
       const start = end;
       const validityStart = start + sizeBytes * capacity + CACHE_LINE;
@@ -69,12 +59,24 @@ export class CellLayout {
     }));
     this.#columns = columns;
     this.itemCapacity = itemCapacity;
-    if (memory.byteLength < end) memory = new ArrayBuffer(end);
-    this.buffer = memory;
-    this.bytes = new Uint8Array(this.buffer);
-    this.words = new Int32Array(this.buffer);
-    this.doubles = new Float64Array(this.buffer);
-    this.view = new DataView(this.buffer);
+    kernel.reserve(end);
+  }
+
+  /** All of the kernel's memory; places are those of `places`. */
+  get buffer(): ArrayBuffer {
+    return kernel.exports.memory.buffer;
+  }
+
+  get bytes(): Uint8Array {
+    return kernel.views.bytes;
+  }
+
+  get words(): Int32Array {
+    return kernel.views.words;
+  }
+
+  get view(): DataView {
+    return kernel.views.view;
   }
 
   /** The same columns with room for twice as many items. */
@@ -84,29 +86,32 @@ export class CellLayout {
 
   /** Makes every cell valid: decoding clears the bits of nulls and leaves the others alone. */
   resetValidity(): void {
+    const { bytes } = this;
     for (const { validityStart, capacity, items } of this.places) {
-      this.bytes.fill(0xff, validityStart, validityStart + capacity / 8);
+      bytes.fill(0xff, validityStart, validityStart + capacity / 8);
       if (items === undefined) continue;
-      this.bytes.fill(0xff, items.validityStart, items.validityStart + items.capacity / 8);
+      bytes.fill(0xff, items.validityStart, items.validityStart + items.capacity / 8);
     }
   }
 
   /** Whether any of the first `count` cells is null. */
   hasNulls({ validityStart }: CellPlace, count: number): boolean {
+    const { bytes } = this;
     const whole = validityStart + (count >> 3);
-    for (let at = validityStart; at < whole; at++) if (this.bytes[at] !== 0xff) return true;
+    for (let at = validityStart; at < whole; at++) if (bytes[at] !== 0xff) return true;
     const rest = (1 << (count & 7)) - 1;
-    return ((this.bytes[whole] as number) & rest) !== rest;
+    return ((bytes[whole] as number) & rest) !== rest;
   }
 
   /** Makes the cells from `from` to before `to` null; of a list, each row from the first on must be set. */
   setNulls({ sizeBytes, start, validityStart, items }: CellPlace, from: number, to: number): void {
+    const { bytes, words } = this;
     // No address of an earlier chunk stays in them.
-    if (sizeBytes === 16) this.bytes.fill(0, start + from * 16, start + to * 16);
+    if (sizeBytes === 16) bytes.fill(0, start + from * 16, start + to * 16);
     for (let row = from; row < to; row++) {
       const at = validityStart + (row >> 3);
-      this.bytes[at] = (this.bytes[at] as number) & ~(1 << (row & 7));
-      if (items !== undefined) this.words[start / 4 + row * 4] = this.countItems(start, row);
+      bytes[at] = (bytes[at] as number) & ~(1 << (row & 7));
+      if (items !== undefined) words[start / 4 + row * 4] = this.countItems(start, row);
     }
   }
 

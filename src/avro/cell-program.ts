@@ -2,18 +2,20 @@
  * A writer schema and what is wanted of it → a program: one step for each field, in the order of the bytes.
  *
  * All of schema resolution happens here, once for a schema: which fields go where, which are passed over,
- * what a wider column makes of a value. cell-decoder.ts only follows the steps.
+ * what a wider column makes of a value. kernel/cell-kernel.ts only follows the steps.
  *
  * Programs cover records of primitives, enums, fixed, nullables of those, and arrays of all these: every
  * schema that Currents has had. For anything else there is none, and avsc decodes (record-decoder.ts).
  */
 import { type AvroType, getMinimumBytes, getNullableBranch, type RecordType } from './avro-type.ts';
 import { type CellLayout, type CellPlace, type CellSize, INLINE_BYTES } from './cell-layout.ts';
+import { MAX_PROGRAM_BYTES } from './kernel-memory.ts';
 
 /**
  * What becomes of a field's value in its cell. The kind of the field has to fit:
  *
- * - text: string, or enum (its symbol). `accepts` may refuse a text, which makes the value a misfit.
+ * - text: string, or enum (its symbol)
+ * - json: string; what is not plainly JSON is a misfit unless `accepts` says otherwise
  * - blob: bytes, fixed
  * - boolean: boolean; int32: int; int64: int, long; float32: float
  * - float64: int, long (a misfit when a double cannot hold it), float, double
@@ -22,8 +24,10 @@ import { type CellLayout, type CellPlace, type CellSize, INLINE_BYTES } from './
  * - list: array
  */
 export type Storage =
-  | { readonly kind: 'text'; readonly accepts?: AcceptsText }
-  | { readonly kind: 'blob' | 'boolean' | 'int32' | 'int64' | 'float32' | 'float64' }
+  | {
+      readonly kind: 'text' | 'blob' | 'boolean' | 'int32' | 'int64' | 'float32' | 'float64';
+    }
+  | { readonly kind: 'json'; readonly accepts: AcceptsText }
   | Scaled
   | { readonly kind: 'stored'; readonly sizeBytes: CellSize; readonly store: StoreCell }
   | { readonly kind: 'list'; readonly items: Storage };
@@ -36,7 +40,7 @@ interface Scaled {
   readonly max: bigint;
 }
 
-type AcceptsText = (bytes: Uint8Array, start: number, end: number) => boolean;
+type AcceptsText = (text: string) => boolean;
 
 export type StoreCell = (
   bytes: Uint8Array,
@@ -57,27 +61,27 @@ export type FieldUse =
   /** Nothing, but every value other than null is a misfit. */
   | 'expect null';
 
-/** Numbers of a step; a step is so many places in `steps`. */
-export const STEP_SIZE = 8;
+/** 32-bit numbers of a step, in the order in which they lie in it; the kernel has them once more. */
+const STEP_NUMBERS = 8;
 /** One of OP, and how a value says that it is null. */
-export const AT_CODE = 0;
-/** Where the column's cells begin, in the unit of its op. */
-export const AT_BASE = 1;
-/** Where its validity bits begin, in bytes. */
-export const AT_VALIDITY = 2;
+const AT_CODE = 0;
+/** Where the column's cells begin. */
+const AT_BASE = 1;
+/** Where its validity bits begin. */
+const AT_VALIDITY = 2;
 /** What null leaves in the cell: one of BLANK. */
-export const AT_BLANK = 3;
-/** A size, or an index into one of the program's tables. */
-export const AT_ARGUMENT = 4;
+const AT_BLANK = 3;
+/** A place among the tables or the steps, or an index into `stores` or `accepts`. */
+const AT_ARGUMENT = 4;
 /** Bytes that an item takes at least, of an array. */
-export const AT_MINIMUM = 5;
+const AT_MINIMUM = 5;
 /** Bytes of the value, of a fixed. */
 const AT_SIZE = 5;
 /** Bytes of the cell, where a function writes it. */
-export const AT_CELL_SIZE = 6;
+const AT_CELL_SIZE = 6;
+const STEP_BYTES = 4 * STEP_NUMBERS;
 
 /** Bits of a code beside the op, of a union: with one branch, or with null as the first or the second. */
-export const LAST_OP = 0x1f;
 const NULL_FIRST = 0x20;
 const NULL_SECOND = 0x40;
 const ONLY_BRANCH = 0x80;
@@ -86,9 +90,9 @@ const ONLY_BRANCH = 0x80;
  * A text cell of a null is cleared, so that no address of an earlier chunk is left in it. A list's entry
  * has to say where the next one begins.
  */
-export const BLANK = { none: 0, text: 1, list: 2 } as const;
+const BLANK = { none: 0, text: 1, list: 2 } as const;
 
-export const OP = {
+const OP = {
   text: 0,
   int32: 1,
   int64: 2,
@@ -100,7 +104,7 @@ export const OP = {
   floatAsDouble: 8,
   intAsDouble: 9,
   longAsDouble: 10,
-  acceptedText: 11,
+  jsonText: 11,
   symbol: 12,
   bytes: 13,
   fixed: 14,
@@ -120,29 +124,15 @@ export const OP = {
   expectNull: 28,
 } as const;
 
-/** Symbols of an enum, as texts that stand in one row of bytes. */
-interface SymbolTable {
-  readonly count: number;
-  /** Cells, four words each; those of long symbols hold an offset into `symbolBytes` until placed. */
-  readonly cells: Int32Array;
-}
-
-/** The bounds once more, as numbers: exact where an exact number is compared with them. */
-interface ProgramScale extends Scaled {
-  readonly lowest: number;
-  readonly highest: number;
-}
-
 export interface CellProgram {
   readonly layout: CellLayout;
-  readonly steps: Int32Array;
-  /** Of the fields; the steps behind them are those of arrays' items. */
-  readonly fieldSteps: number;
-  readonly scales: readonly ProgramScale[];
-  readonly accepts: readonly AcceptsText[];
+  /** Tables, then steps: of the fields first, behind them those of arrays' items. */
+  readonly image: Uint8Array;
+  readonly tableBytes: number;
+  readonly fieldBytes: number;
   readonly stores: readonly StoreCell[];
-  readonly symbols: readonly SymbolTable[];
-  /** All symbols; they need an address like any text when one of them is longer than 12 bytes. */
+  readonly accepts: readonly AcceptsText[];
+  /** All long symbols; they need an address like any text. */
   readonly symbolBytes: Buffer;
   /** Whether a cell may point at the bytes of the block, so that these need an address. */
   readonly pointsAtBytes: boolean;
@@ -174,10 +164,10 @@ export function compileProgram(
 class Compiler {
   readonly #layout: CellLayout;
   readonly #steps: number[][] = [];
-  readonly #scales: ProgramScale[] = [];
-  readonly #accepts: AcceptsText[] = [];
+  readonly #tables: Buffer[] = [];
+  #tableBytes = 0;
   readonly #stores: StoreCell[] = [];
-  readonly #symbols: SymbolTable[] = [];
+  readonly #accepts: AcceptsText[] = [];
   readonly #symbolTexts: Buffer[] = [];
   #symbolSize = 0;
   #pointsAtBytes = false;
@@ -197,14 +187,16 @@ class Compiler {
       const storage = typeof use === 'string' ? use : use.storage;
       this.#steps[index] = this.#compileNullable(type, storage, place);
     });
+    const steps = Int32Array.from(this.#steps.flat());
+    const image = Buffer.concat([...this.#tables, new Uint8Array(steps.buffer)]);
+    if (image.length > MAX_PROGRAM_BYTES) throw new NotCovered();
     return {
       layout: this.#layout,
-      steps: Int32Array.from(this.#steps.flat()),
-      fieldSteps: fields.length * STEP_SIZE,
-      scales: this.#scales,
-      accepts: this.#accepts,
+      image,
+      tableBytes: this.#tableBytes,
+      fieldBytes: fields.length * STEP_BYTES,
       stores: this.#stores,
-      symbols: this.#symbols,
+      accepts: this.#accepts,
       symbolBytes: Buffer.concat(this.#symbolTexts),
       pointsAtBytes: this.#pointsAtBytes,
     };
@@ -224,7 +216,7 @@ class Compiler {
       if (type.branches.length === 1) nullability = ONLY_BRANCH;
       else nullability = type.branches[0] === branch ? NULL_SECOND : NULL_FIRST;
     }
-    const step = new Array<number>(STEP_SIZE).fill(0);
+    const step = new Array<number>(STEP_NUMBERS).fill(0);
     if (storage === 'expect null') step[AT_CODE] = OP.expectNull;
     else if (typeof storage === 'string') this.#passOver(inner, step, storage);
     else this.#store(inner, storage, place as CellPlace, step);
@@ -274,7 +266,7 @@ class Compiler {
     if (items.kind === 'array' || minimumBytes === 0) throw new NotCovered();
     if (items.kind === 'union' && getNullableBranch(items)?.kind === 'array')
       throw new NotCovered();
-    step[AT_ARGUMENT] = this.#steps.length * STEP_SIZE;
+    step[AT_ARGUMENT] = this.#steps.length * STEP_BYTES;
     step[AT_MINIMUM] = minimumBytes;
     this.#steps.push([...itemStep]);
   }
@@ -282,7 +274,7 @@ class Compiler {
   #store(type: AvroType, storage: Storage, place: CellPlace, step: number[]): void {
     const { start, sizeBytes, validityStart } = place;
     step[AT_VALIDITY] = validityStart;
-    step[AT_BASE] = start / Math.min(sizeBytes, 4);
+    step[AT_BASE] = start;
     switch (storage.kind) {
       case 'text':
         step[AT_BLANK] = BLANK.text;
@@ -290,10 +282,15 @@ class Compiler {
           step[AT_CODE] = OP.symbol;
           step[AT_ARGUMENT] = this.#addSymbols(type.symbols);
         } else if (type.kind === 'string') {
-          step[AT_CODE] = storage.accepts ? OP.acceptedText : OP.text;
-          if (storage.accepts) step[AT_ARGUMENT] = this.#accepts.push(storage.accepts) - 1;
+          step[AT_CODE] = OP.text;
           this.#pointsAtBytes = true;
         } else throw new NotCovered();
+        return;
+      case 'json':
+        step[AT_BLANK] = BLANK.text;
+        step[AT_CODE] = pick(type, { string: OP.jsonText });
+        step[AT_ARGUMENT] = this.#accepts.push(storage.accepts) - 1;
+        this.#pointsAtBytes = true;
         return;
       case 'blob':
         step[AT_BLANK] = BLANK.text;
@@ -317,7 +314,6 @@ class Compiler {
         step[AT_CODE] = pick(type, { float: OP.float32 });
         return;
       case 'float64':
-        step[AT_BASE] = start / 8;
         step[AT_CODE] = pick(type, {
           int: OP.intAsDouble,
           long: OP.longAsDouble,
@@ -327,10 +323,9 @@ class Compiler {
         return;
       case 'scaled':
         step[AT_CODE] = pick(type, { int: OP.scaledInt, long: OP.scaledLong });
-        step[AT_ARGUMENT] = this.#scales.push(toProgramScale(storage)) - 1;
+        step[AT_ARGUMENT] = this.#addTable(formatScale(storage));
         return;
       case 'stored':
-        step[AT_BASE] = start;
         step[AT_CODE] = pick(type, {
           string: OP.storedText,
           bytes: OP.storedBytes,
@@ -353,21 +348,30 @@ class Compiler {
     }
   }
 
-  /** @returns the index of the table */
+  /** Their number, then cells as texts have them; that of a long symbol has an offset for an address. */
   #addSymbols(symbols: readonly string[]): number {
-    const cells = new Int32Array(symbols.length * 4);
-    const bytes = new Uint8Array(cells.buffer);
+    const table = Buffer.alloc(16 + 16 * symbols.length);
+    table.writeUInt32LE(symbols.length);
     symbols.forEach((symbol, index) => {
+      const at = 16 + 16 * index;
       const text = Buffer.from(symbol);
-      cells[index * 4] = text.length;
+      table.writeUInt32LE(text.length, at);
       const isInline = text.length <= INLINE_BYTES;
-      bytes.set(text.subarray(0, isInline ? INLINE_BYTES : 4), index * 16 + 4);
+      table.set(text.subarray(0, isInline ? INLINE_BYTES : 4), at + 4);
       if (isInline) return;
-      cells[index * 4 + 2] = this.#symbolSize;
+      table.writeUInt32LE(this.#symbolSize, at + 8);
       this.#symbolTexts.push(text);
       this.#symbolSize += text.length;
     });
-    return this.#symbols.push({ count: symbols.length, cells }) - 1;
+    return this.#addTable(table);
+  }
+
+  /** @returns where it lies among the tables */
+  #addTable(table: Buffer): number {
+    const at = this.#tableBytes;
+    this.#tables.push(table);
+    this.#tableBytes += table.length;
+    return at;
   }
 }
 
@@ -377,6 +381,14 @@ function pick(type: AvroType, ops: Readonly<Partial<Record<AvroType['kind'], num
   return op;
 }
 
-function toProgramScale(scale: Scaled): ProgramScale {
-  return { ...scale, lowest: Number(scale.min), highest: Number(scale.max) };
+/** Factor, least and greatest value before it is multiplied, the cell's size. */
+function formatScale({ factor, min, max, sizeBytes }: Scaled): Buffer {
+  const table = Buffer.alloc(32);
+  const divisor = BigInt(factor);
+  table.writeBigInt64LE(divisor, 0);
+  // Division cuts towards zero, which is inwards for both.
+  table.writeBigInt64LE(min / divisor, 8);
+  table.writeBigInt64LE(max / divisor, 16);
+  table.writeInt32LE(sizeBytes, 24);
+  return table;
 }

@@ -6,10 +6,11 @@
  * chunk take, the copy is a window of about so many, and another one follows when it does not suffice. So
  * a block of any size is copied once, piece by piece.
  */
-import type { Address, BlockBytes, CellDecoder, Outcome } from './cell-decoder.ts';
+import type { Address, CellDecoder, DecodeWindow, Outcome } from './cell-decoder.ts';
 import { OUTCOME } from './cell-decoder.ts';
 import type { CellProgram } from './cell-program.ts';
 import type { Block, Container } from './container-reader.ts';
+import { MAX_WINDOW_BYTES } from './kernel-memory.ts';
 import { failBlock, type RecordPosition } from './record-decoder.ts';
 
 /** Keeps bytes where DuckDB reads them, until the chunk that points at them has been used up. */
@@ -21,6 +22,7 @@ export interface Arena {
 /** Bytes beyond what the rows of a chunk take on average. */
 const WINDOW_RESERVE = 1.02;
 const LEAST_WINDOW_BYTES = 4_096;
+const NOWHERE: Address = { low: 0, high: 0 };
 
 /** How one container's records are decoded. */
 export interface CellPrograms {
@@ -40,8 +42,7 @@ export class CellReader {
   #block = 0;
   #record = 0;
   #pos = 0;
-  #opened: (BlockBytes & { readonly index: number }) | undefined;
-  #window: { start: number; end: number; address: Address } | undefined;
+  #window: DecodeWindow | undefined;
   #symbols: Address | undefined;
 
   /** @param skippedRows zero-based records of the container to leave out, in rising order */
@@ -137,57 +138,42 @@ export class CellReader {
   #decode(arena: Arena, block: Block, row: number, count: number, isSkipped: boolean): Outcome {
     const decoder = this.#decoder;
     const program = isSkipped ? this.#programs.skipProgram : this.#programs.program;
-    const bytes = this.#openBlock(block);
     const symbols = this.#holdSymbols(arena, program);
     decoder.row = row;
     decoder.pos = this.#pos;
     let left = count;
     let windowBytes = LEAST_WINDOW_BYTES;
     for (;;) {
-      const { end, address } = this.#holdWindow(arena, block, program, left, windowBytes);
+      const window = this.#holdWindow(arena, block, left, windowBytes);
       const before = decoder.row;
-      const outcome = decoder.decode(program, bytes, end, left, address, symbols);
+      const outcome = decoder.decode(program, window, left, symbols);
       const done = decoder.row - before;
       left -= done;
       this.#record += done;
       this.#pos = decoder.pos;
       if (outcome === OUTCOME.defect) failBlock(this.#container, block);
       if (outcome !== OUTCOME.outOfBytes) return outcome;
-      if (end === block.bytes.length) failBlock(this.#container, block);
+      if (window.end === block.bytes.length) failBlock(this.#container, block);
       // One record is longer than the window was.
-      if (done === 0) windowBytes = 2 * (end - this.#pos);
+      if (done === 0) windowBytes = 2 * (window.end - this.#pos);
+      if (windowBytes > MAX_WINDOW_BYTES) return OUTCOME.misfit;
       this.#window = undefined;
     }
   }
 
-  #openBlock(block: Block): BlockBytes {
-    if (this.#opened?.index === block.index) return this.#opened;
-    const { buffer, byteOffset, length } = block.bytes;
-    this.#opened = {
-      index: block.index,
-      bytes: block.bytes,
-      view: new DataView(buffer, byteOffset, length),
-    };
-    return this.#opened;
-  }
-
-  /** Sees that the bytes of about so many records have an address. */
-  #holdWindow(
-    arena: Arena,
-    block: Block,
-    program: CellProgram,
-    records: number,
-    leastBytes: number,
-  ): { readonly end: number; readonly address: Address | undefined } {
-    const { length } = block.bytes;
-    if (!program.pointsAtBytes) return { end: length, address: undefined };
+  /** Sees that the decoder has the bytes of about so many records, and that they have an address. */
+  #holdWindow(arena: Arena, block: Block, records: number, leastBytes: number): DecodeWindow {
     if (this.#window !== undefined && this.#window.end > this.#pos) return this.#window;
+    const { length } = block.bytes;
     const average = length / block.recordCount;
     const size = Math.max(leastBytes, Math.ceil(records * average * WINDOW_RESERVE));
     const start = this.#pos;
-    const end = Math.min(length, start + size);
-    const { low, high } = arena.hold(block.bytes.subarray(start, end));
-    this.#window = { start, end, address: { low: low - start, high } };
+    const end = Math.min(length, start + Math.min(size, MAX_WINDOW_BYTES));
+    const bytes = block.bytes.subarray(start, end);
+    // Records that are left out and those that are not share it.
+    const { pointsAtBytes } = this.#programs.program;
+    const address = pointsAtBytes ? arena.hold(bytes) : NOWHERE;
+    this.#window = { start, end, bytes, address };
     return this.#window;
   }
 

@@ -4,7 +4,7 @@
  *
  * The bytes of a block are given to DuckDB once, as one BLOB in a chunk of our own (`CellArena`); where it
  * keeps them is read back from that BLOB's cell (duckdb_string_t in duckdb.h: from 13 bytes on it ends with
- * an address). Texts of the block are then cells that point into it (cell-decoder.ts). A VARCHAR would not
+ * an address). Texts of the block are then cells that point into it (cell-kernel.ts). A VARCHAR would not
  * do: DuckDB stores nothing of one that is not UTF-8, which a block is not.
  *
  * Why it is safe:

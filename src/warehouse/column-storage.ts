@@ -32,7 +32,7 @@ import {
   parseUuidText,
   withoutNull,
 } from './column-types.ts';
-import { acceptsJson } from './json-bytes.ts';
+import { isStorableJson } from './json-text.ts';
 
 const CELL_SIZES: ReadonlyMap<DuckDBTypeId, CellSize> = new Map<DuckDBTypeId, CellSize>([
   [DuckDBTypeId.BOOLEAN, 1],
@@ -75,7 +75,7 @@ export function storageOf(field: Field, column: DuckDBType): Storage | undefined
   if (isJsonText(field.name, type)) {
     const natural = columnTypeOfField(field);
     const isJson = natural && formatColumnType(natural) === formatColumnType(column);
-    return isJson ? { kind: 'text', accepts: acceptsJson } : undefined;
+    return isJson ? { kind: 'json', accepts: isStorableJson } : undefined;
   }
   return storageOfType(type, column);
 }

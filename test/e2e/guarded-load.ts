@@ -13,6 +13,7 @@ import { parseAvroSchema } from '../../src/avro/avro-schema.ts';
 import type { Address } from '../../src/avro/cell-decoder.ts';
 import { CellLayout } from '../../src/avro/cell-layout.ts';
 import type { Container } from '../../src/avro/container-reader.ts';
+import { CELLS_AT } from '../../src/avro/kernel-memory.ts';
 import { CurrentsError } from '../../src/errors.ts';
 import { BatchScan } from '../../src/warehouse/batch-scan.ts';
 import { BatchSource } from '../../src/warehouse/batch-source.ts';
@@ -95,15 +96,15 @@ const parts: Readonly<Record<string, () => Promise<string>>> = {
   },
   'planted: cells wider than the column': async () => {
     const layout = new CellLayout([{ sizeBytes: 16 }]);
-    layout.bytes.fill(0);
+    layout.bytes.fill(0, CELLS_AT);
     writeCells(DuckDBDataChunk.create([INTEGER]), layout, 2048);
     return 'written';
   },
   'planted: items wider than the column': async () => {
     const layout = new CellLayout([{ sizeBytes: 16, itemSizeBytes: 16 }]);
-    layout.bytes.fill(0);
+    layout.bytes.fill(0, CELLS_AT);
     // One list of 3,000 items.
-    layout.view.setBigUint64(8, 3000n, true);
+    layout.view.setBigUint64(CELLS_AT + 8, 3000n, true);
     writeCells(DuckDBDataChunk.create([LIST(INTEGER)]), layout, 1);
     return 'written';
   },
@@ -165,6 +166,6 @@ function damage({ schema, blocks }: Container): Container {
 const run = parts[part];
 assert.ok(run, `there is no part ${part}`);
 // Layouts of the largest size first: what stands in unused cells is then not zero.
-new CellLayout([{ sizeBytes: 16, itemSizeBytes: 16 }], 2 ** 15).bytes.fill(0x5a);
+new CellLayout([{ sizeBytes: 16, itemSizeBytes: 16 }], 2 ** 15).bytes.fill(0x5a, CELLS_AT);
 process.stdout.write(`${await run()}\n`);
 database.close();

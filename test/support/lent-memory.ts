@@ -84,7 +84,7 @@ export function planCells({ type }: WriterSchema): CellPlan {
     if (typeof use === 'string') return [];
     const { storage } = use;
     const kind = storage.kind === 'list' ? storage.items.kind : storage.kind;
-    if (kind !== 'text' && kind !== 'blob') return [];
+    if (kind !== 'text' && kind !== 'json' && kind !== 'blob') return [];
     const place = layout.places[use.column] as CellPlace;
     return [{ field, place, isBytes: kind === 'blob' }];
   });

@@ -140,8 +140,6 @@ describe('the compiled decoder', () => {
       fc.property(fewRecords(6, 3), ({ schema, count, bytes }) => {
         const plan = planCells(schema);
         const { program } = plan.programs;
-        const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-        const block = { bytes, view };
         const decoder = new CellDecoder();
         for (let end = 0; end <= bytes.length; end++) {
           const memory = new LentMemory(2n ** 32n - BigInt(end));
@@ -150,7 +148,8 @@ describe('the compiled decoder', () => {
           plan.layout.resetValidity();
           decoder.pos = 0;
           decoder.row = 0;
-          const outcome = decoder.decode(program, block, end, count, address, symbols);
+          const window = { start: 0, end, bytes: bytes.subarray(0, end), address };
+          const outcome = decoder.decode(program, window, count, symbols);
           if (outcome === OUTCOME.misfit) continue;
           expect(outcome).toBe(end === bytes.length ? OUTCOME.done : OUTCOME.outOfBytes);
           expect(decoder.pos).toBeLessThanOrEqual(end);
@@ -174,15 +173,14 @@ describe('the compiled decoder', () => {
             const changed = Buffer.from(bytes);
             const at = chance.next().value % Math.max(1, bytes.length);
             if (bytes.length > 0) changed[at] = chance.next().value & 0xff;
-            const view = new DataView(changed.buffer, changed.byteOffset, changed.length);
             const memory = new LentMemory(2n ** 31n - 3n);
             const symbols = memory.hold(program.symbolBytes);
             const address = memory.hold(changed);
             plan.layout.resetValidity();
             decoder.pos = 0;
             decoder.row = 0;
-            const block = { bytes: changed, view };
-            decoder.decode(program, block, changed.length, count, address, symbols);
+            const window = { start: 0, end: changed.length, bytes: changed, address };
+            decoder.decode(program, window, count, symbols);
             expect(() => readTexts(plan, memory, decoder.row)).not.toThrow();
           }
         },

@@ -1,0 +1,107 @@
+/**
+ * The WebAssembly kernel of the hot path and its memory, of which a process has one:
+ *
+ *     0 ────── 1 MiB ─────── 2 MiB ─────────────── 19 MiB ──────────►
+ *       unused    a program     a window of a block     cells
+ *
+ * Kernel and callers use all of it only while a chunk is put together, and nobody else runs then, so scans
+ * that take turns share it. Places never move. Cells come last because a table may have any number of
+ * columns; memory grows with the widest. What nothing was written to takes no memory.
+ */
+
+import { KERNEL_CODE } from './kernel/kernel-code.ts';
+
+const MIB = 2 ** 20;
+const PAGE_BYTES = 65_536;
+
+export const PROGRAM_AT = MIB;
+export const MAX_PROGRAM_BYTES = MIB;
+export const WINDOW_AT = 2 * MIB;
+/** Longer records are left to avsc. */
+export const MAX_WINDOW_BYTES = 16 * MIB;
+export const CELLS_AT = 19 * MIB;
+
+/** What the kernel asks while it decodes, because it takes more than the kernel knows. Places are in its memory. */
+interface Answers {
+  /** Writes a cell, or says that its column cannot hold the value. */
+  readonly storeCell: (argument: number, start: number, end: number, cell: number) => boolean;
+  /** Whether a text may be stored. */
+  readonly acceptsText: (argument: number, start: number, end: number) => boolean;
+}
+
+interface KernelExports {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  readonly position: { readonly value: number };
+  readonly row: { readonly value: number };
+  readonly decode: (
+    program: number,
+    tableBytes: number,
+    fieldBytes: number,
+    start: number,
+    end: number,
+    firstRow: number,
+    records: number,
+    itemCapacity: number,
+    addressLow: number,
+    addressHigh: number,
+    symbolsLow: number,
+    symbolsHigh: number,
+  ) => number;
+  readonly isPlainJson: (start: number, end: number) => number;
+}
+
+/** All of the memory, in the forms in which it is read and written. New ones when it has grown. */
+class Views {
+  readonly bytes: Uint8Array;
+  readonly words: Int32Array;
+  readonly view: DataView;
+
+  constructor(buffer: ArrayBuffer) {
+    this.bytes = new Uint8Array(buffer);
+    this.words = new Int32Array(buffer);
+    this.view = new DataView(buffer);
+  }
+}
+
+/** Of the types that TypeScript has for browsers only. */
+const { Module, Instance } = Reflect.get(globalThis, 'WebAssembly') as {
+  readonly Module: new (code: Uint8Array) => object;
+  readonly Instance: new (module: object, imports: object) => { readonly exports: object };
+};
+
+class Kernel {
+  readonly exports: KernelExports;
+  /** Of the program in hand. */
+  answers: Answers = { storeCell: () => false, acceptsText: () => false };
+  #views: Views;
+
+  constructor() {
+    const module = new Module(Buffer.from(KERNEL_CODE, 'base64'));
+    const instance = new Instance(module, {
+      'cell-kernel': {
+        storeCell: (argument: number, start: number, end: number, cell: number) =>
+          this.answers.storeCell(argument, start, end, cell),
+        acceptsText: (argument: number, start: number, end: number) =>
+          this.answers.acceptsText(argument, start, end),
+      },
+    });
+    this.exports = instance.exports as KernelExports;
+    this.#views = new Views(this.exports.memory.buffer);
+    this.reserve(CELLS_AT);
+  }
+
+  get views(): Views {
+    return this.#views;
+  }
+
+  /** Sees that there is memory up to `end`. */
+  reserve(end: number): void {
+    const { memory } = this.exports;
+    const missing = end - memory.buffer.byteLength;
+    if (missing <= 0) return;
+    memory.grow(Math.ceil(missing / PAGE_BYTES));
+    this.#views = new Views(memory.buffer);
+  }
+}
+
+export const kernel = new Kernel();
