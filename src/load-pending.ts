@@ -15,6 +15,7 @@ import type { FetchedObject, ObjectStore } from './discovery/object-store.ts';
 import { downloadObjects, planGroups } from './download-objects.ts';
 import { CurrentsError } from './errors.ts';
 import { FetchFailures } from './fetch-failures.ts';
+import { freeBuffers } from './free-buffers.ts';
 import type { LoadTotals } from './load-totals.ts';
 import type { Logger } from './logger.ts';
 import type { Database } from './warehouse/database.ts';
@@ -120,7 +121,10 @@ async function loadRound(
   failures.throwVerdict();
 }
 
-/** Opened objects on their way into one transaction. */
+/**
+ * Opened objects on their way into one transaction. Their memory is the batch's own from `add` on: freed
+ * when they have been committed. When loading throws, the run ends, and what is left goes with it.
+ */
 class Batch {
   readonly #input: LoadPendingInput;
   readonly #total: number;
@@ -141,6 +145,7 @@ class Batch {
     let opened: OpenedObject;
     try {
       const container = await openContainer(fetched.bytes, config.limits);
+      if (container.codec !== 'null') freeBuffers([fetched.bytes]);
       opened = {
         objectId: object.objectId,
         key: object.key,
@@ -199,6 +204,7 @@ class Batch {
         logger.warn({ key, code: error.code, reason: error.message }, 'object quarantined');
       }
     }
+    freeBuffers(objects.flatMap(({ container }) => container.blocks.map(({ bytes }) => bytes)));
     onProgress(this.#total);
   }
 }

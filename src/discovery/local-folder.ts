@@ -313,7 +313,7 @@ function describeFile(key: string, stats: BigIntStats): ListedObject {
 
 /** Exactly `sizeBytes` bytes, or undefined when the file has become shorter. */
 async function readExactly(handle: FileHandle, sizeBytes: number): Promise<Buffer | undefined> {
-  const bytes = Buffer.allocUnsafe(sizeBytes);
+  const bytes = Buffer.allocUnsafeSlow(sizeBytes);
   let read = 0;
   while (read < sizeBytes) {
     const { bytesRead } = await handle.read(bytes, read, sizeBytes - read, read);

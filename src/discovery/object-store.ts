@@ -20,6 +20,7 @@ export interface ListedObject {
 
 /** The bytes of one object, with the ETag, size and time of the version that was really read. */
 export interface FetchedObject extends ListedObject {
+  /** In memory of their own, which belongs to who fetched them and may be freed by them. */
   readonly bytes: Buffer;
 }
 

@@ -41,7 +41,7 @@ export async function readBody(body: AnnouncedBody): Promise<Buffer> {
 
 function allocate({ sizeBytes, url }: AnnouncedBody): Buffer {
   try {
-    return Buffer.allocUnsafe(sizeBytes);
+    return Buffer.allocUnsafeSlow(sizeBytes);
   } catch (cause) {
     throw new CurrentsError({
       code: 'OBJECT_TOO_LARGE',
