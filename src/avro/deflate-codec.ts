@@ -15,6 +15,9 @@ interface InflateResult {
   readonly engine: { readonly bytesWritten: number };
 }
 
+const LEAST_CHUNK_BYTES = 16 * 1024;
+const MOST_CHUNK_BYTES = 1024 * 1024;
+
 /** Node's typings know only the form without `info`. */
 const inflateRawWithInfo = inflateRaw as unknown as (
   bytes: InputType,
@@ -27,8 +30,11 @@ export const deflateCodec: Codec = {
 
   decompress: (bytes, maxBytes) =>
     new Promise((resolve, reject) => {
-      // Node takes no limit of zero.
-      const options = { info: true, maxOutputLength: Math.max(1, maxBytes) };
+      const options = {
+        info: true,
+        chunkSize: guessChunkBytes(bytes.length),
+        maxOutputLength: Math.max(1, maxBytes), // Node takes no limit of zero
+      };
       inflateRawWithInfo(bytes, options, (error, result) => {
         if (error?.code === 'ERR_BUFFER_TOO_LARGE') reject(new OutputLimitReached());
         else if (error !== null) reject(error);
@@ -36,10 +42,23 @@ export const deflateCodec: Codec = {
         // Node ignores what follows the end of a raw stream.
         else if (!isChecksum(bytes.subarray(result.engine.bytesWritten), result.buffer)) {
           reject(new CompressedDataInvalid('bytes are left over behind the stream'));
-        } else resolve(result.buffer);
+        } else resolve(fitted(result.buffer));
       });
     }),
 };
+
+/**
+ * Inflating fills chunk after chunk, each in a turn of its own on zlib's threads, and joins them. Events
+ * shrink to a fifth or an eighth, so a block is mostly one chunk, where Node's 16 KiB would be many.
+ */
+function guessChunkBytes(compressedBytes: number): number {
+  return Math.min(Math.max(compressedBytes * 8, LEAST_CHUNK_BYTES), MOST_CHUNK_BYTES);
+}
+
+/** The same bytes without the rest of a chunk that was far too large. */
+function fitted(bytes: Buffer): Buffer {
+  return bytes.length < bytes.buffer.byteLength * 0.75 ? Buffer.from(bytes) : bytes;
+}
 
 /** Whether the bytes behind a stream are none, or as much of its Adler-32 as some writers leave. */
 function isChecksum(rest: Buffer, output: Buffer): boolean {
