@@ -184,10 +184,11 @@ describe('a text that must be JSON', () => {
 describe('a text', () => {
   const ASCII = Buffer.from('abcdefghijklmnop');
   /** First and last bytes of each kind, so that most rows of them are nearly UTF-8. */
-  const edges = fc.constantFrom(
+  const EDGES = [
     ...[0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf],
     ...[0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff],
-  );
+  ];
+  const edges = fc.constantFrom(...EDGES);
   const sequences = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 12 }).map((text) => Buffer.from(text)),
     fc.array(edges, { maxLength: 5 }).map((bytes) => Buffer.from(bytes)),
@@ -202,5 +203,21 @@ describe('a text', () => {
       }),
       { numRuns: 10_000 },
     );
+  });
+
+  it('is judged as Node.js does for every row of three of these bytes, with one behind them', () => {
+    const wrong: string[] = [];
+    for (const first of EDGES) {
+      for (const second of EDGES) {
+        for (const third of EDGES) {
+          const text = Buffer.from([first, second, third, 0x80]);
+          for (const bytes of [text.subarray(0, 3), text]) {
+            const isTaken = decodeText(TEXT_FIELD, bytes) === OUTCOME.done;
+            if (isTaken !== isUtf8(bytes)) wrong.push(bytes.toString('hex'));
+          }
+        }
+      }
+    }
+    expect(wrong).toEqual([]);
   });
 });
