@@ -21,6 +21,9 @@
  *   found out by block-checker.ts, which accepts exactly the same bytes.
  *
  * Beyond the window lie 16 bytes that may be read and mean nothing.
+ *
+ * Lengths of one byte are read where they stand, for texts and for bytes that are passed over: a call for
+ * each cost a tenth of the time of `wide`. All others go by way of readLength().
  */
 
 import { isPlainJson } from './json';
@@ -166,7 +169,6 @@ function decodeSteps(from: i32, to: i32, firstRow: i32, count: i32, start: i32):
           pos = readLength(pos);
           if (pos < 0) return pos;
           const length = <i32>long;
-          if (length > end - pos) return OUT_OF_BYTES;
           const isAscii = storeSpan(load<i32>(step, BASE) + (at << 4), pos, length);
           if (!isAscii && !isUtf8(pos, pos + length)) return DEFECT;
           if (!isPlainJson(pos, pos + length)) {
@@ -180,7 +182,6 @@ function decodeSteps(from: i32, to: i32, firstRow: i32, count: i32, start: i32):
           pos = readLength(pos);
           if (pos < 0) return pos;
           const length = <i32>long;
-          if (length > end - pos) return OUT_OF_BYTES;
           storeSpan(load<i32>(step, BASE) + (at << 4), pos, length);
           pos += length;
           break;
@@ -191,7 +192,6 @@ function decodeSteps(from: i32, to: i32, firstRow: i32, count: i32, start: i32):
           pos = readLength(pos);
           if (pos < 0) return pos;
           const length = <i32>long;
-          if (length > end - pos) return OUT_OF_BYTES;
           if ((code & LAST_OP) === 15 && !isText(pos, pos + length)) return DEFECT;
           if (!storeElsewhere(step, at, pos, pos + length)) return MISFIT;
           pos += length;
@@ -218,7 +218,6 @@ function decodeSteps(from: i32, to: i32, firstRow: i32, count: i32, start: i32):
           pos = readLength(pos);
           if (pos < 0) return pos;
           const length = <i32>long;
-          if (length > end - pos) return OUT_OF_BYTES;
           if (!isText(pos, pos + length)) return DEFECT;
           pos += length;
           break;
@@ -535,12 +534,12 @@ function decodeItems(step: i32, at: i32, start: i32): i32 {
   return pos;
 }
 
-/** Reads the length of a text or of bytes into `long`: at most 2^31 - 1, which is more than any window has. */
+/** Reads the length of a text or of bytes into `long`; all of them lie before the end of the window. */
 function readLength(start: i32): i32 {
   const pos = readLong(start);
   if (pos < 0) return pos;
   if (long < 0) return DEFECT;
-  return long > 0x7fffffff ? OUT_OF_BYTES : pos;
+  return long > <i64>(windowEnd - pos) ? OUT_OF_BYTES : pos;
 }
 
 /** Reads a zigzag varint into `long`; at most ten bytes. */
