@@ -2,7 +2,7 @@
  * The WebAssembly kernel of the hot path and its memory, of which a process has one:
  *
  *     0 ────── 1 MiB ─────── 2 MiB ─────────────── 19 MiB ──────────►
- *       unused    a program     a window of a block     cells
+ *      constants  a program     a window of a block     cells
  *
  * Kernel and callers use all of it only while a chunk is put together, and nobody else runs then, so scans
  * that take turns share it. Places never move. Cells come last because a table may have any number of

@@ -9,6 +9,7 @@ import { parseAvroSchema } from '../../../src/avro/avro-schema.ts';
 import { CellDecoder, OUTCOME } from '../../../src/avro/cell-decoder.ts';
 import { CellReader } from '../../../src/avro/cell-reader.ts';
 import { createColumnReader } from '../../../src/avro/record-decoder.ts';
+import { long, text } from '../../support/avro-bytes.ts';
 import { coveredFields, formatCovered, writeRecords } from '../../support/covered-data.ts';
 import {
   containerOfBlocks,
@@ -187,5 +188,128 @@ describe('the compiled decoder', () => {
       ),
       { numRuns: 100 },
     );
+  });
+
+  describe('short texts, which have a way of their own unless the window ends soon', () => {
+    const TEXT_FIELDS = [
+      { name: 'a', type: 'string' },
+      { name: 'b', type: ['null', 'string'] },
+      { name: 'c', type: ['string', 'null'] },
+      { name: 'd', type: ['string'] },
+      { name: 'number', type: ['null', 'long'] },
+      { name: 'e', type: ['null', 'string'] },
+    ];
+    const schema = parseAvroSchema(
+      JSON.stringify({
+        type: 'record',
+        name: 'Texts',
+        fields: [...TEXT_FIELDS, { name: 'behind', type: 'bytes' }],
+      }),
+    );
+    /** Around those of a short cell, of sixteen bytes at a time, and of a length of one byte. */
+    const LENGTHS = [0, 1, 3, 4, 11, 12, 13, 15, 16, 17, 31, 32, 33, 47, 48, 49, 62, 63, 64, 65];
+    const letters = (length: number) => 'abcdefghijklmnopqrstuvwxyz'.repeat(3).slice(0, length);
+
+    function formatRecord(a: string, b: string | undefined, c: string | undefined, left: number) {
+      return Buffer.concat([
+        text(a),
+        ...(b === undefined ? [long(0)] : [long(1), text(b)]),
+        ...(c === undefined ? [long(1)] : [long(0), text(c)]),
+        ...[long(0), text(a)],
+        ...[long(1), long(-(2 ** 40))],
+        ...(b === undefined ? [long(0)] : [long(1), text(b)]),
+        ...[long(left), Buffer.alloc(left, 0xff)],
+      ]);
+    }
+
+    it('come out as they went in, whatever their length and their place before its end', () => {
+      const plan = planCells(schema);
+      const others = [undefined, '', letters(12), letters(13), letters(40), `${letters(20)}\u00e9`];
+      for (const length of [...LENGTHS, 130]) {
+        for (let left = 0; left < 80; left++) {
+          const a = letters(length);
+          const values = others.map((other, n) => [a, other, others[(n + left) % others.length]]);
+          const records = values.map(([, b, c]) => formatRecord(a, b, c, left));
+          const container = containerOfBlocks(schema, [
+            { count: records.length, bytes: Buffer.concat(records) },
+          ]);
+          const memory = new LentMemory(2n ** 32n - 300n);
+          const reader = new CellReader(container, plan.programs, new CellDecoder(), []);
+          plan.layout.resetValidity();
+          expect(reader.read(memory, 0, 100).row).toBe(records.length);
+          const read = readTexts(plan, memory, records.length);
+          const b = values.map((value) => value[1] ?? null);
+          const c = values.map((value) => value[2] ?? null);
+          const as = values.map(() => a);
+          const behind = values.map(() => Buffer.alloc(left, 0xff));
+          expect(read).toEqual([as, b, c, as, b, behind]);
+        }
+      }
+    });
+
+    it('are refused exactly when the block checker refuses them, with any byte changed', () => {
+      const plan = planCells(schema);
+      const odd = [0x00, 0x01, 0x02, 0x03, 0x04, 0x7f, 0x80, 0x81, 0xa9, 0xc3, 0xff];
+      const wrong: string[] = [];
+      for (const length of LENGTHS) {
+        const bytes = formatRecord(letters(length), letters(length), undefined, 70);
+        const changed = Buffer.from(bytes);
+        for (let at = 0; at < bytes.length - 70; at++) {
+          for (const byte of odd) {
+            changed[at] = byte;
+            const container = containerOfBlocks(schema, [{ count: 1, bytes: changed }]);
+            if (isRefused(plan, container) === isSound(container)) {
+              wrong.push(`${length}: ${byte} at ${at}`);
+            }
+          }
+          changed[at] = bytes[at] as number;
+        }
+      }
+      expect(wrong).toEqual([]);
+    });
+
+    it.each([['string', 'null'], ['null', 'string'], ['string']])(
+      'are null only where the union %j %j says so',
+      (...union) => {
+        const schema = parseAvroSchema(
+          JSON.stringify({
+            type: 'record',
+            name: 'One',
+            fields: [
+              { name: 'a', type: union },
+              { name: 'behind', type: 'bytes' },
+            ],
+          }),
+        );
+        const plan = planCells(schema);
+        const behind = text(Buffer.alloc(70));
+        const wrong: number[] = [];
+        for (let branch = 0; branch < 256; branch++) {
+          for (const value of [Buffer.alloc(0), text('abc')]) {
+            const bytes = Buffer.concat([Buffer.from([branch]), value, behind]);
+            const container = containerOfBlocks(schema, [{ count: 1, bytes }]);
+            if (isRefused(plan, container) === isSound(container)) wrong.push(branch);
+          }
+        }
+        expect(wrong).toEqual([]);
+      },
+    );
+
+    it('never reach beyond the end that was given', () => {
+      const fields = [{ name: 'a', type: ['null', 'string'] }];
+      const schema = parseAvroSchema(JSON.stringify({ type: 'record', name: 'One', fields }));
+      const plan = planCells(schema);
+      const decoder = new CellDecoder();
+      for (let length = 0; length < 70; length++) {
+        const bytes = Buffer.concat([long(1), text(letters(length))]);
+        for (let end = 0; end <= bytes.length; end++) {
+          const window = { start: 0, end, bytes, address: { low: 0, high: 0 } };
+          decoder.pos = 0;
+          decoder.row = 0;
+          const outcome = decoder.decode(plan.programs.program, window, 1);
+          expect(outcome).toBe(end === bytes.length ? OUTCOME.done : OUTCOME.outOfBytes);
+        }
+      }
+    });
   });
 });
