@@ -8,6 +8,7 @@
  */
 
 const MAX_DEPTH: i32 = 32;
+const BLOCK_BYTES: i32 = 64;
 /** A double holds any number of so many digits. */
 const MAX_DIGITS: i32 = 200;
 
@@ -25,34 +26,65 @@ const CLOSE_LIST: u32 = 0x5d;
 const OPEN_OBJECT: u32 = 0x7b;
 const CLOSE_OBJECT: u32 = 0x7d;
 
-/** Bytes are read up to 15 beyond the end, and mean nothing there. */
+/**
+ * One function for all, where keys and values meet the same code: a call for each of them cost more than
+ * looking at them. (The compiler puts what is called here in its place.) Bytes are read up to 15 beyond the
+ * end, and mean nothing there.
+ */
 export function isPlainJson(start: i32, end: i32): bool {
   let pos = start;
   let depth = 0;
   // Objects as 1, lists as 0, the innermost last: no deeper than an integer has bits.
   let kinds: u32 = 0;
+  let isKey = false;
+  // Where a text may end, or not go on as it did, among 64 bytes from `block` on.
+  let block = start - BLOCK_BYTES;
+  let marks: u64 = 0;
   while (true) {
-    // A value is due.
+    // A key or a value is due.
     pos = skipSpace(pos, end);
     if (pos >= end) return false;
     const byte = <u32>load<u8>(pos);
-    if (byte === OPEN_OBJECT || byte === OPEN_LIST) {
-      if (++depth >= MAX_DEPTH) return false;
-      const isObject = byte === OPEN_OBJECT;
-      kinds = (kinds << 1) | (isObject ? 1 : 0);
-      pos = skipSpace(pos + 1, end);
-      if (pos >= end) return false;
-      const first = <u32>load<u8>(pos);
-      if (isObject && first !== CLOSE_OBJECT) {
-        pos = skipKey(pos, end);
+    if (byte === QUOTE) {
+      pos++;
+      while (true) {
+        if (pos - block >= BLOCK_BYTES) {
+          if (pos >= end) return false;
+          block = pos;
+          marks = markBlock(pos, end);
+        }
+        const left = marks >> <u64>(pos - block);
+        if (left === 0) {
+          pos = block + BLOCK_BYTES;
+          continue;
+        }
+        pos += <i32>ctz<u64>(left);
+        if (pos >= end) return false;
+        const mark = <u32>load<u8>(pos);
+        if (mark === QUOTE) break;
+        if (mark !== BACKSLASH) return false;
+        pos = skipEscape(pos, end);
         if (pos < 0) return false;
+      }
+      pos++;
+      if (isKey) {
+        pos = skipSpace(pos, end);
+        if (pos >= end || load<u8>(pos) !== COLON) return false;
+        pos++;
+        isKey = false;
         continue;
       }
-      if (!isObject && first !== CLOSE_LIST) continue;
+    } else if (isKey) {
+      return false;
+    } else if (byte === OPEN_OBJECT || byte === OPEN_LIST) {
+      if (++depth >= MAX_DEPTH) return false;
+      isKey = byte === OPEN_OBJECT;
+      kinds = (kinds << 1) | (isKey ? 1 : 0);
+      pos = skipSpace(pos + 1, end);
+      if (pos >= end) return false;
+      if (<u32>load<u8>(pos) !== (isKey ? CLOSE_OBJECT : CLOSE_LIST)) continue;
     } else {
-      if (byte === QUOTE) pos = skipText(pos, end);
-      else if (byte === MINUS || isDigit(byte)) pos = skipNumber(pos, end);
-      else pos = skipWord(pos, end);
+      pos = byte === MINUS || isDigit(byte) ? skipNumber(pos, end) : skipWord(pos, end);
       if (pos < 0) return false;
     }
     // A value has ended, or an empty list or object is about to.
@@ -60,24 +92,37 @@ export function isPlainJson(start: i32, end: i32): bool {
       pos = skipSpace(pos, end);
       if (depth === 0) return pos === end;
       if (pos >= end) return false;
-      const isObject = (kinds & 1) === 1;
+      isKey = (kinds & 1) === 1;
       const next = <u32>load<u8>(pos++);
-      if (next === (isObject ? CLOSE_OBJECT : CLOSE_LIST)) {
-        depth--;
-        kinds >>= 1;
-        continue;
-      }
-      if (next !== COMMA) return false;
-      if (isObject) {
-        pos = skipKey(skipSpace(pos, end), end);
-        if (pos < 0) return false;
-      }
-      break;
+      if (next === COMMA) break;
+      if (next !== (isKey ? CLOSE_OBJECT : CLOSE_LIST)) return false;
+      depth--;
+      kinds >>= 1;
     }
   }
 }
 
+/** A bit for each of 64 bytes: a quote, a backslash or a control character. Bits beyond the end mean nothing. */
+function markBlock(start: i32, end: i32): u64 {
+  return (
+    markBytes(start) |
+    (markBytes(min(start + 16, end)) << 16) |
+    (markBytes(min(start + 32, end)) << 32) |
+    (markBytes(min(start + 48, end)) << 48)
+  );
+}
+
+function markBytes(at: i32): u64 {
+  const bytes = v128.load(at);
+  const ends = v128.or(
+    v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c))),
+    i8x16.le_u(bytes, i8x16.splat(0x1f)),
+  );
+  return <u64>i8x16.bitmask(ends);
+}
+
 function skipSpace(start: i32, end: i32): i32 {
+  if (load<u8>(start) > SPACE) return start;
   let pos = start;
   while (pos < end) {
     const byte = <u32>load<u8>(pos);
@@ -85,40 +130,6 @@ function skipSpace(start: i32, end: i32): i32 {
     pos++;
   }
   return pos;
-}
-
-/** Behind the colon. */
-function skipKey(start: i32, end: i32): i32 {
-  if (start >= end || load<u8>(start) !== QUOTE) return -1;
-  let pos = skipText(start, end);
-  if (pos < 0) return -1;
-  pos = skipSpace(pos, end);
-  return pos < end && load<u8>(pos) === COLON ? pos + 1 : -1;
-}
-
-/** From the opening quote to behind the closing one, sixteen bytes at a time. */
-function skipText(start: i32, end: i32): i32 {
-  let pos = start + 1;
-  while (pos < end) {
-    const bytes = v128.load(pos);
-    const ends = v128.or(
-      v128.or(i8x16.eq(bytes, i8x16.splat(0x22)), i8x16.eq(bytes, i8x16.splat(0x5c))),
-      i8x16.lt_u(bytes, i8x16.splat(0x20)),
-    );
-    const mask = i8x16.bitmask(ends);
-    if (mask === 0) {
-      pos += 16;
-      continue;
-    }
-    pos += ctz<i32>(mask);
-    if (pos >= end) return -1;
-    const byte = <u32>load<u8>(pos);
-    if (byte === QUOTE) return pos + 1;
-    if (byte !== BACKSLASH) return -1;
-    pos = skipEscape(pos, end);
-    if (pos < 0) return -1;
-  }
-  return -1;
 }
 
 /** From a backslash; not escapes that begin with D, half of which are surrogates. */
@@ -163,7 +174,16 @@ function skipNumber(start: i32, end: i32): i32 {
 
 function skipDigits(start: i32, end: i32): i32 {
   let pos = start;
-  while (pos < end && isDigit(<u32>load<u8>(pos))) pos++;
+  while (pos < end) {
+    const above = i8x16.sub(v128.load(pos), i8x16.splat(0x30));
+    const others = i8x16.bitmask(i8x16.le_u(above, i8x16.splat(9))) ^ 0xffff;
+    if (others !== 0) {
+      pos += ctz<i32>(others);
+      break;
+    }
+    pos += 16;
+  }
+  pos = min(pos, end);
   return pos === start ? -1 : pos;
 }
 

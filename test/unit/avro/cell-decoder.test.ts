@@ -268,9 +268,9 @@ describe('the compiled decoder', () => {
       expect(wrong).toEqual([]);
     });
 
-    it.each([['string', 'null'], ['null', 'string'], ['string']])(
-      'are null only where the union %j %j says so',
-      (...union) => {
+    it.each([[['string', 'null']], [['null', 'string']], [['string']]])(
+      'are null only where the union %j says so',
+      (union) => {
         const schema = parseAvroSchema(
           JSON.stringify({
             type: 'record',

@@ -27,7 +27,15 @@ afterAll(() => database.close());
 function isPlainJson(text: string): boolean {
   const bytes = Buffer.from(`["${text}"]}1`);
   kernel.views.bytes.set(bytes, WINDOW_AT);
-  return kernel.exports.isPlainJson(WINDOW_AT + 2, WINDOW_AT + bytes.length - 4) === 1;
+  const end = WINDOW_AT + bytes.length - 4;
+  const isPlain = kernel.exports.isPlainJson(WINDOW_AT + 2, end) === 1;
+  for (const behind of ['}]1,"', '111111', '   ":"']) {
+    kernel.views.bytes.set(Buffer.from(behind), end);
+    if ((kernel.exports.isPlainJson(WINDOW_AT + 2, end) === 1) !== isPlain) {
+      throw new Error(`what is behind ${text} makes a difference`);
+    }
+  }
+  return isPlain;
 }
 
 function ofOneField(name: string) {
@@ -142,6 +150,49 @@ describe('plain JSON', () => {
         expect(isPlainJson(text) || /e[+-]?\d|\\ud/i.test(text)).toBe(true);
       }),
     );
+  });
+
+  /** What is looked at is 64 bytes at a time, from the first of a text on; numbers, 16. */
+  const LENGTHS = Array.from({ length: 140 }, (_, length) => length);
+
+  it.each([
+    ['a quote', '"', false],
+    ['an escaped quote', String.raw`\"`, true],
+    ['an escaped backslash', String.raw`\\`, true],
+    ['an escaped character', String.raw`\u00e9`, true],
+    ['a wrong escape', String.raw`\x`, false],
+    ['an escape cut short', String.raw`\u00e`, false],
+    ['a control character', '\u001f', false],
+    ['a space', ' ', true],
+    ['DEL', '\u007f', true],
+    ['a character of two bytes', '\u00e9', true],
+    ['nothing', '', true],
+  ])('judges a text with %s wherever in it that is', (_, odd, isPlain) => {
+    const wrong: string[] = [];
+    for (const before of LENGTHS) {
+      for (const after of [0, 1, 15, 16, 17, 47, 62, 63, 64, 65]) {
+        const text = `"${'a'.repeat(before)}${odd}${'z'.repeat(after)}"`;
+        for (const document of [text, `{${text}:${text},"":[${text}]}`]) {
+          const expected = isPlain && isStorableJson(document);
+          if (isPlainJson(document) !== expected) wrong.push(`${before}, ${after}`);
+        }
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('finds the end of keys, texts and numbers of any length, and no end where there is none', () => {
+    const wrong: string[] = [];
+    for (const first of LENGTHS) {
+      for (const second of [0, 1, 2, 14, 15, 16, 17, 31, 32, 33, 64]) {
+        const key = 'k'.repeat(first);
+        const digits = '1'.repeat(second);
+        const whole = `{"${key}":-1${digits}.0${digits},"":"${key}"}`;
+        const others = [whole.slice(0, -1), whole.slice(0, -2), `${whole}}`];
+        if (!isPlainJson(whole) || others.some(isPlainJson)) wrong.push(`${first}, ${second}`);
+      }
+    }
+    expect(wrong).toEqual([]);
   });
 
   it.each([
