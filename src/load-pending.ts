@@ -1,25 +1,33 @@
 /**
- * Objects that wait in the ledger → downloaded, opened, loaded in batches, in the ledger's order.
+ * Objects that wait in the ledger → loaded in batches, in the ledger's order, while the next ones are
+ * downloaded and opened (arriving-objects.ts). After the signal fires, the objects in hand are loaded and
+ * committed and no new ones are begun.
  *
- * While one group of objects is decoded and loaded, the next one is downloaded. One batch's decompressed
- * blocks and two groups' bytes are in memory, never more. After the signal fires, the objects in hand are
- * loaded and committed and no new ones are begun.
+ * Objects are gathered until they are a batch. Where its last one is large and followed by others of its event
+ * type, the statement that loads them takes over object after object as they arrive, and frees the memory of
+ * each when it has been read. When that fails, what was read is gone; the objects wait again, and from then
+ * on all objects of a batch stay in memory until it is committed, so that the damaged one can be told.
  *
  * What goes wrong with one object is written down and the rest goes on. What would go wrong with every
  * object (no rights, no bucket, a full disk) is thrown.
  */
 
-import { openContainer } from './avro/container-reader.ts';
+import { type Arrival, ArrivingObjects } from './arriving-objects.ts';
+import { takeMemory } from './avro/container-reader.ts';
 import type { Config } from './config.ts';
-import type { FetchedObject, ObjectStore } from './discovery/object-store.ts';
-import { downloadObjects, planGroups } from './download-objects.ts';
+import type { ObjectStore } from './discovery/object-store.ts';
 import { CurrentsError } from './errors.ts';
 import { FetchFailures } from './fetch-failures.ts';
-import { freeBuffers } from './free-buffers.ts';
 import type { LoadTotals } from './load-totals.ts';
 import type { Logger } from './logger.ts';
+import { dropKeptBuffers, giveBack } from './recycled-buffers.ts';
 import type { Database } from './warehouse/database.ts';
-import type { BatchLoader, OpenedObject } from './warehouse/load-batch.ts';
+import {
+  type BatchLoader,
+  type ObjectStream,
+  type OpenedObject,
+  StreamBroken,
+} from './warehouse/load-batch.ts';
 import {
   countPending,
   listPending,
@@ -44,150 +52,220 @@ export interface LoadPendingInput {
   readonly onProgress: (totalObjects: number) => void;
 }
 
-/** Downloads run ahead of loading by this part of a batch, or by one object. */
-const AHEAD_SHARE = 4;
-
 /**
  * Tables that one transaction writes to. DuckDB keeps some megabytes for each until the commit, which count
  * in `load.memoryLimit` and cannot go to disk.
  */
-const MAX_BATCH_TYPES = 32;
+const MAX_BATCH_TYPES = 16;
 
-/** Event types of Currents as the header spells them: `dataexport.S3.inner.users.messages.email.Open`. */
-const INNER_NAME = /^dataexport\.(?:[^.]+\.)*?inner\.(.+)$/;
+/** Of `load.memoryLimit`: what is downloaded and decoded comes on top. */
+const MEMORY_SHARE = 1 / 2;
+
+/**
+ * A transaction with a stream may hold so many batches: at the end of each statement, one thread waits for the
+ * other to compress its last rows.
+ */
+const STREAM_SHARE = 4;
+
+/** A batch may be followed by so many objects in one transaction. */
+const MAX_STREAMED = 256;
+
+/** From so many bytes on, an object is large. */
+const LARGE_BYTES = 8 * 1024 * 1024;
 
 /** Loads everything that waits. Objects that could not be downloaded keep waiting for the next run. */
 export async function loadPending(input: LoadPendingInput): Promise<void> {
-  const { database, filter, signal } = input;
+  const { database, filter } = input;
   const failures = new FetchFailures(input);
   const total = Math.min(
     await countPending(database, filter),
     input.limit ?? Number.POSITIVE_INFINITY,
   );
-  let begun = 0;
-  // Page by page until nothing waits; an overwritten object may make loaded ones wait again.
-  while (!signal?.aborted) {
-    const left = input.limit === undefined ? undefined : input.limit - begun;
-    if (left !== undefined && left <= 0) break;
-    const round = await listPending(database, filter, left, failures.failed);
-    if (round.length === 0) break;
-    begun += round.length;
-    await loadRound(input, round, failures, Math.max(total, begun));
+  const { memoryLimitBytes } = input.config.load;
+  await database.limitMemory(memoryLimitBytes * MEMORY_SHARE);
+  try {
+    await loadRounds(input, failures, total);
+  } finally {
+    dropKeptBuffers();
   }
+  // Not after a failure, which ends the run: a broken database would put another error before it.
+  await database.limitMemory(memoryLimitBytes);
   failures.finish();
 }
 
-async function loadRound(
+async function loadRounds(
   input: LoadPendingInput,
-  round: readonly PendingObject[],
   failures: FetchFailures,
   total: number,
 ): Promise<void> {
-  const { config, store, signal } = input;
-  input.onProgress(total);
-  const groups = planGroups(round, config.load.batchBytes / AHEAD_SHARE);
-  // Its own signal: when loading fails, the download that runs ahead is of no use.
-  const downloads = new AbortController();
-  const batch = new Batch(input, total);
-  const stop = signal ? AbortSignal.any([signal, downloads.signal]) : downloads.signal;
-  const start = (group: readonly PendingObject[]) => {
-    const arrivals = downloadObjects(store, group, config.source, failures.row, stop);
-    // Looked at when its turn comes; until then a failure must not count as unhandled.
-    arrivals.catch(() => undefined);
-    return arrivals;
-  };
-  let next = start(groups[0] ?? []);
-  try {
-    for (const index of groups.keys()) {
-      if (signal?.aborted) break;
-      const arrived = await next;
-      next = start(groups[index + 1] ?? []);
-      for (const { object, fetched, error } of arrived) {
-        if (signal?.aborted) break;
-        if (error) await failures.noteFailure(object, error);
-        else if (fetched) {
-          await failures.noteSuccess();
-          await batch.add(object, fetched);
-        }
-      }
+  const { database, filter, signal } = input;
+  let done = 0;
+  let streams = true;
+  // Page by page until nothing waits; an overwritten object may make loaded ones wait again.
+  while (!signal?.aborted) {
+    const left = input.limit === undefined ? undefined : input.limit - done;
+    if (left !== undefined && left <= 0) break;
+    const waiting = await listPending(database, filter, left, failures.failed);
+    if (waiting.length === 0) break;
+    const round = new Round(
+      input,
+      waiting,
+      failures,
+      Math.max(total, done + waiting.length),
+      streams,
+    );
+    try {
+      await round.load();
+    } catch (error) {
+      if (!(error instanceof StreamBroken)) throw error;
+      streams = false;
     }
-  } catch (error) {
-    // The signal breaks off downloads; what had arrived before is still loaded.
-    if (!(error instanceof CurrentsError && error.code === 'INTERRUPTED')) throw error;
-  } finally {
-    downloads.abort();
+    done += round.done;
   }
-  await batch.flush();
-  failures.throwVerdict();
 }
 
-/**
- * Opened objects on their way into one transaction. Their memory is the batch's own from `add` on: freed
- * when they have been committed. When loading throws, the run ends, and what is left goes with it.
- */
-class Batch {
+/** One page of waiting objects on its way through batches. */
+class Round {
   readonly #input: LoadPendingInput;
+  readonly #failures: FetchFailures;
   readonly #total: number;
+  readonly #streams: boolean;
+  /** Those behind the one in hand. */
+  readonly #waiting: PendingObject[];
+  readonly #arriving: ArrivingObjects;
   #objects: OpenedObject[] = [];
   readonly #eventTypes = new Set<string>();
   #rows = 0;
   #bytes = 0;
+  /** Objects that have been dealt with. */
+  done = 0;
 
-  constructor(input: LoadPendingInput, total: number) {
+  constructor(
+    input: LoadPendingInput,
+    waiting: readonly PendingObject[],
+    failures: FetchFailures,
+    total: number,
+    streams: boolean,
+  ) {
     this.#input = input;
+    this.#failures = failures;
     this.#total = total;
+    this.#streams = streams && input.loader.canStream;
+    this.#waiting = [...waiting];
+    const { config, store, signal } = input;
+    this.#arriving = new ArrivingObjects(waiting, config, store, failures.row, signal);
   }
 
-  /** Opens an object and loads the batch when it is full. A container that is no good is set aside. */
-  async add(object: PendingObject, fetched: FetchedObject): Promise<void> {
-    const { config, database, runId, now, totals, logger } = this.#input;
-    totals.bytes += fetched.bytes.length;
-    let opened: OpenedObject;
+  async load(): Promise<void> {
+    const { signal, onProgress } = this.#input;
+    onProgress(this.#total);
     try {
-      const container = await openContainer(fetched.bytes, config.limits);
-      if (container.codec !== 'null') freeBuffers([fetched.bytes]);
-      opened = {
-        objectId: object.objectId,
-        key: object.key,
-        etag: fetched.etag,
-        sizeBytes: fetched.sizeBytes,
-        lastModified: fetched.lastModified,
-        eventType: object.eventType ?? eventTypeOf(container.schema.type.name),
-        container,
-      };
+      while (!signal?.aborted) {
+        const arrival = await this.#arriving.next();
+        if (arrival === undefined) break;
+        await this.#take(arrival);
+      }
     } catch (error) {
-      if (!(error instanceof CurrentsError)) throw error;
-      const { objectId, key } = object;
-      await database.withTransaction(async () => {
-        await quarantineObject(database, { objectId, key, error }, runId, now());
-      });
-      totals.countProblem(key, 'quarantined', error);
-      logger.warn({ key, code: error.code, reason: error.message }, 'object quarantined');
-      return;
+      // The signal breaks off downloads; what had arrived before is still loaded.
+      if (!(error instanceof CurrentsError && error.code === 'INTERRUPTED')) throw error;
+    } finally {
+      // When loading fails, the download that runs ahead is of no use.
+      this.#arriving.stop();
     }
-    const bytes = this.#bytes + opened.container.uncompressedBytes;
+    await this.#flush();
+    this.#failures.throwVerdict();
+  }
+
+  async #take(arrival: Arrival): Promise<void> {
+    this.#count(arrival);
+    const { object, opened, failure, defect } = arrival;
+    if (failure) await this.#failures.noteFailure(object, failure);
+    if (opened || defect) await this.#failures.noteSuccess();
+    if (defect) await this.#quarantine(object, defect);
+    if (opened) await this.#add(opened);
+    else this.done += 1;
+  }
+
+  #count({ bytes }: Arrival): void {
+    this.#waiting.shift();
+    this.#input.totals.bytes += bytes;
+  }
+
+  /** Adds an object to the batch and loads that when it is full, or large and more of its kind follows. */
+  async #add(opened: OpenedObject): Promise<void> {
+    const { config } = this.#input;
+    const { uncompressedBytes, recordCount } = opened.container;
+    const bytes = this.#bytes + uncompressedBytes;
     const isNewType = !this.#eventTypes.has(opened.eventType);
     if (bytes > config.load.batchBytes || (isNewType && this.#eventTypes.size >= MAX_BATCH_TYPES)) {
-      await this.flush();
+      await this.#flush();
     }
     this.#eventTypes.add(opened.eventType);
     this.#objects.push(opened);
-    this.#rows += opened.container.recordCount;
-    this.#bytes += opened.container.uncompressedBytes;
-    if (this.#rows >= config.load.batchRows || this.#bytes >= config.load.batchBytes) {
-      await this.flush();
-    }
+    this.#rows += recordCount;
+    this.#bytes += uncompressedBytes;
+    const isFull = this.#rows >= config.load.batchRows || this.#bytes >= config.load.batchBytes;
+    if (!isFull) return;
+    const isFollowed = this.#waiting[0]?.eventType === opened.eventType;
+    await this.#flush(isFollowed && uncompressedBytes >= LARGE_BYTES);
   }
 
-  async flush(): Promise<void> {
+  /** The batch's memory, and what follows it for as long as there is room in its transaction. */
+  #stream(takesMore: boolean): ObjectStream {
+    const { config, signal } = this.#input;
+    const arriving = this.#arriving;
+    const mostRows = config.load.batchRows * STREAM_SHARE;
+    let rows = this.#rows;
+    const takeReady = (accepts: (object: OpenedObject) => boolean) => {
+      const { ready } = arriving;
+      const opened = ready?.opened;
+      if (ready === undefined || opened === undefined || signal?.aborted) return undefined;
+      if (rows >= mostRows || !accepts(opened)) return undefined;
+      this.#count(ready);
+      arriving.take();
+      rows += opened.container.recordCount;
+      return opened;
+    };
+    return {
+      upcoming: takesMore ? this.#waiting.slice(0, MAX_STREAMED) : [],
+      takeReady,
+      takeBatch: async (accepts) => {
+        const batch: OpenedObject[] = [];
+        const enough = rows + config.load.batchRows;
+        while (rows < Math.min(enough, mostRows)) {
+          await arriving.wait();
+          const opened = takeReady(accepts);
+          if (opened === undefined) break;
+          batch.push(opened);
+        }
+        return batch;
+      },
+      release: ({ container }) => giveBack(takeMemory(container)),
+    };
+  }
+
+  async #quarantine({ objectId, key }: PendingObject, error: CurrentsError): Promise<void> {
+    const { database, runId, now, totals, logger } = this.#input;
+    await database.withTransaction(async () => {
+      await quarantineObject(database, { objectId, key, error }, runId, now());
+    });
+    totals.countProblem(key, 'quarantined', error);
+    logger.warn({ key, code: error.code, reason: error.message }, 'object quarantined');
+  }
+
+  /** @param takesMore whether objects that follow may join */
+  async #flush(takesMore = false): Promise<void> {
     const { loader, totals, logger, onProgress } = this.#input;
     if (this.#objects.length === 0) return;
+    const stream = this.#streams ? this.#stream(takesMore) : undefined;
     const objects = this.#objects;
     this.#objects = [];
     this.#eventTypes.clear();
     this.#rows = 0;
     this.#bytes = 0;
-    const { outcomes, changes } = await loader.load(objects);
+    this.#arriving.isHeldBack = true;
+    const { outcomes, changes } = await loader.load(objects, stream);
+    this.#arriving.isHeldBack = false;
     totals.schemaChanges.push(...changes);
     for (const { object, status, readCount, duplicateCount, erasedCount, error } of outcomes) {
       const { key, eventType } = object;
@@ -204,12 +282,8 @@ class Batch {
         logger.warn({ key, code: error.code, reason: error.message }, 'object quarantined');
       }
     }
-    freeBuffers(objects.flatMap(({ container }) => container.blocks.map(({ bytes }) => bytes)));
+    this.done += outcomes.length;
+    giveBack(outcomes.flatMap(({ object }) => takeMemory(object.container)));
     onProgress(this.#total);
   }
-}
-
-/** The event type of an object whose key does not tell: from the record's full name in its header. */
-function eventTypeOf(recordName: string): string {
-  return INNER_NAME.exec(recordName)?.[1] ?? recordName;
 }

@@ -2,8 +2,9 @@
  * Records of a block → cells of a layout, by the kernel (kernel/cell-kernel.ts), which has the loop and the
  * reasons for its safety. Here its memory gets what it works on, and its answers a name.
  */
+import type { CellPlace } from './cell-layout.ts';
 import type { CellProgram } from './cell-program.ts';
-import { kernel, PROGRAM_AT, WINDOW_AT } from './kernel-memory.ts';
+import { ASIDE_AT, kernel, PROGRAM_AT, WINDOW_AT } from './kernel-memory.ts';
 
 /** Why a call ended. All but `done` leave the position at the start of a record that is not in the cells. */
 export const OUTCOME = {
@@ -37,31 +38,49 @@ export interface DecodeWindow {
   readonly address: Address;
 }
 
+/** What may be in a table already is told by these two columns of the cells (kernel/key-sieve.ts). */
+export interface Sieve {
+  /** Texts. */
+  readonly ids: CellPlace;
+  /** Numbers of 64 bits. */
+  readonly times: CellPlace;
+  /** The table has nothing later. */
+  readonly knownUntil: bigint;
+  /** Tells the table's keys from those of other tables. */
+  readonly table: number;
+}
+
 const NOWHERE: Address = { low: 0, high: 0 };
 
 /** What the kernel's memory holds, whoever put it there. */
 let heldProgram: CellProgram | undefined;
 let heldWindow: DecodeWindow | undefined;
+let heldSieve: Sieve | undefined;
 
 export class CellDecoder {
   /** Where the next record begins, in the block. */
   pos = 0;
   /** The row that the next record goes to. */
   row = 0;
+  /** How many records the last call set aside. */
+  doubtful = 0;
 
   /**
    * Decodes the next `records` records of a block, from `pos` on, into rows from `row` on.
    *
    * @param symbols where the program's `symbolBytes` are for DuckDB
+   * @param sieve sets records aside that the table may have, which then take no row; undefined: takes all
    */
   decode(
     program: CellProgram,
     window: DecodeWindow,
     records: number,
     symbols: Address = NOWHERE,
+    sieve?: Sieve,
   ): Outcome {
     holdProgram(program);
     holdWindow(window);
+    holdSieve(sieve);
     const { exports } = kernel;
     const shift = WINDOW_AT - window.start;
     const outcome = exports.decode(
@@ -81,7 +100,14 @@ export class CellDecoder {
     );
     this.pos = exports.position.value - shift;
     this.row = exports.row.value;
+    this.doubtful = exports.doubtful.value;
     return outcome as Outcome;
+  }
+
+  /** The bytes of the records that the last call set aside, one behind the other. A copy. */
+  copyDoubtful(): Buffer {
+    const { bytes } = kernel.views;
+    return Buffer.from(bytes.subarray(ASIDE_AT, ASIDE_AT + kernel.exports.doubtfulBytes.value));
   }
 }
 
@@ -105,4 +131,22 @@ function holdWindow(window: DecodeWindow): void {
   if (heldWindow === window) return;
   kernel.views.bytes.set(window.bytes, WINDOW_AT);
   heldWindow = window;
+}
+
+function holdSieve(sieve: Sieve | undefined): void {
+  if (heldSieve === sieve) return;
+  if (sieve === undefined) kernel.exports.liftSieve();
+  else {
+    const { ids, times, knownUntil, table } = sieve;
+    kernel.exports.aimSieve(
+      ids.start,
+      ids.validityStart,
+      times.start,
+      times.validityStart,
+      knownUntil,
+      BigInt(table),
+      ASIDE_AT,
+    );
+  }
+  heldSieve = sieve;
 }

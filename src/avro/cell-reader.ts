@@ -6,7 +6,7 @@
  * chunk take, the copy is a window of about so many, and another one follows when it does not suffice. So
  * a block of any size is copied once, piece by piece.
  */
-import type { Address, CellDecoder, DecodeWindow, Outcome } from './cell-decoder.ts';
+import type { Address, CellDecoder, DecodeWindow, Outcome, Sieve } from './cell-decoder.ts';
 import { OUTCOME } from './cell-decoder.ts';
 import type { CellProgram } from './cell-program.ts';
 import type { Block, Container } from './container-reader.ts';
@@ -30,13 +30,19 @@ export interface CellPrograms {
   readonly program: CellProgram;
   /** For those that are left out: checks them, writes nothing. */
   readonly skipProgram: CellProgram;
+  /** Behind `program`. */
+  readonly sieve?: Sieve | undefined;
 }
+
+/** Takes records that the sieve has set aside, as they are written in a block. */
+type TakeDoubtful = (bytes: Buffer, records: number) => void;
 
 export class CellReader {
   readonly #blocks: readonly Block[];
   readonly #container: Container;
   readonly #decoder: CellDecoder;
   readonly #skippedRows: readonly number[];
+  readonly #takeDoubtful: TakeDoubtful | undefined;
   #programs: CellPrograms;
   #nextSkipped = 0;
   #block = 0;
@@ -45,18 +51,23 @@ export class CellReader {
   #window: DecodeWindow | undefined;
   #symbols: Address | undefined;
 
-  /** @param skippedRows zero-based records of the container to leave out, in rising order */
+  /**
+   * @param skippedRows zero-based records of the container to leave out, in rising order
+   * @param takeDoubtful for programs with a sieve
+   */
   constructor(
     container: Container,
     programs: CellPrograms,
     decoder: CellDecoder,
     skippedRows: readonly number[],
+    takeDoubtful?: TakeDoubtful,
   ) {
     this.#container = container;
     this.#blocks = container.blocks;
     this.#programs = programs;
     this.#decoder = decoder;
     this.#skippedRows = skippedRows;
+    this.#takeDoubtful = takeDoubtful;
   }
 
   /** Where the next record begins. May be set, to go on behind records that somebody else has decoded. */
@@ -137,7 +148,8 @@ export class CellReader {
 
   #decode(arena: Arena, block: Block, row: number, count: number, isSkipped: boolean): Outcome {
     const decoder = this.#decoder;
-    const program = isSkipped ? this.#programs.skipProgram : this.#programs.program;
+    const { program: wanted, skipProgram, sieve } = this.#programs;
+    const program = isSkipped ? skipProgram : wanted;
     const symbols = this.#holdSymbols(arena, program);
     decoder.row = row;
     decoder.pos = this.#pos;
@@ -146,8 +158,10 @@ export class CellReader {
     for (;;) {
       const window = this.#holdWindow(arena, block, left, windowBytes);
       const before = decoder.row;
-      const outcome = decoder.decode(program, window, left, symbols);
-      const done = decoder.row - before;
+      const outcome = decoder.decode(program, window, left, symbols, isSkipped ? undefined : sieve);
+      const { doubtful } = decoder;
+      if (doubtful > 0) this.#takeDoubtful?.(decoder.copyDoubtful(), doubtful);
+      const done = decoder.row - before + doubtful;
       left -= done;
       this.#record += done;
       this.#pos = decoder.pos;

@@ -97,6 +97,11 @@ export async function openContainer(bytes: Buffer, limits: ContainerLimits): Pro
   return Object.freeze({ schema, codec, blocks, recordCount, uncompressedBytes });
 }
 
+/** Takes the memory of a container that has been read; it has no blocks afterwards. */
+export function takeMemory({ blocks }: Container): readonly Buffer[] {
+  return (blocks as Block[]).splice(0).map(({ bytes }) => bytes);
+}
+
 /**
  * The bytes of all blocks, a few side by side. Large ones go one by one: while a block is made, its bytes
  * are there twice, and a bomb is a row of blocks that are as large as they may be.

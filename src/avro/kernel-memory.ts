@@ -1,14 +1,16 @@
 /**
  * The WebAssembly kernel of the hot path and its memory, of which a process has one:
  *
- *     0 ────── 1 MiB ─────── 2 MiB ─────────────── 19 MiB ──────────►
- *      constants  a program     a window of a block     cells
+ *     0 ────── 1 MiB ─────── 2 MiB ─────────────── 19 MiB ─────────── 35 MiB ───────── 39 MiB ───────►
+ *     constants  a program     a window of a block     records set aside   the sieve's keys    cells
  *
- * Kernel and callers use all of it only while a chunk is put together, and nobody else runs then, so scans
- * that take turns share it. Places never move. Cells come last because a table may have any number of
+ * Kernel and callers use it only while a chunk is put together, and nobody else runs then, so scans that take
+ * turns share it. What stays from chunk to chunk are the keys of the sieve, of which one loader at a time has
+ * the use (warehouse/key-sieve.ts). Places never move. Cells come last because a table may have any number of
  * columns; memory grows with the widest. What nothing was written to takes no memory.
  */
 
+import { randomBytes } from 'node:crypto';
 import { KERNEL_CODE } from './kernel/kernel-code.ts';
 
 const MIB = 2 ** 20;
@@ -19,7 +21,12 @@ export const MAX_PROGRAM_BYTES = MIB;
 export const WINDOW_AT = 2 * MIB;
 /** Longer records are left to avsc. */
 export const MAX_WINDOW_BYTES = 16 * MIB;
-export const CELLS_AT = 19 * MIB;
+export const ASIDE_AT = 19 * MIB;
+const KEYS_AT = 35 * MIB;
+const KEY_WORDS = 2 ** 19;
+/** With 24 bits for each, one new event in a few hundred looks like another. */
+export const MAX_KEYS = Math.floor((KEY_WORDS * 64) / 24);
+export const CELLS_AT = 39 * MIB;
 
 /** What the kernel asks while it decodes, because it takes more than the kernel knows. Places are in its memory. */
 interface Answers {
@@ -47,6 +54,20 @@ interface KernelExports {
     symbolsLow: number,
     symbolsHigh: number,
   ) => number;
+  readonly startSieve: (at: number, words: number, seed: bigint) => void;
+  readonly aimSieve: (
+    ids: number,
+    idValidity: number,
+    times: number,
+    timeValidity: number,
+    knownUntil: bigint,
+    table: bigint,
+    aside: number,
+  ) => void;
+  readonly liftSieve: () => void;
+  readonly doubtful: { readonly value: number };
+  readonly doubtfulBytes: { readonly value: number };
+  readonly keys: { readonly value: number };
   readonly isPlainJson: (start: number, end: number) => number;
 }
 
@@ -88,6 +109,12 @@ class Kernel {
     this.exports = instance.exports as KernelExports;
     this.#views = new Views(this.exports.memory.buffer);
     this.reserve(CELLS_AT);
+  }
+
+  /** Empties the sieve. */
+  startSieve(): void {
+    const seed = randomBytes(8).readBigInt64LE();
+    this.exports.startSieve(KEYS_AT, KEY_WORDS, seed);
   }
 
   get views(): Views {

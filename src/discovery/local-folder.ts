@@ -28,6 +28,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { CurrentsError } from '../errors.ts';
 import { flushFile } from '../flush-file.ts';
+import { takeBuffer } from '../recycled-buffers.ts';
 import { throwIfInterrupted } from './interruption.ts';
 import { compareKeys } from './key-order.ts';
 import type {
@@ -313,7 +314,7 @@ function describeFile(key: string, stats: BigIntStats): ListedObject {
 
 /** Exactly `sizeBytes` bytes, or undefined when the file has become shorter. */
 async function readExactly(handle: FileHandle, sizeBytes: number): Promise<Buffer | undefined> {
-  const bytes = Buffer.allocUnsafeSlow(sizeBytes);
+  const bytes = takeBuffer(sizeBytes);
   let read = 0;
   while (read < sizeBytes) {
     const { bytesRead } = await handle.read(bytes, read, sizeBytes - read, read);

@@ -6,6 +6,7 @@
 
 import { addAbortSignal, type Readable } from 'node:stream';
 import { CurrentsError } from '../errors.ts';
+import { takeBuffer } from '../recycled-buffers.ts';
 
 export interface AnnouncedBody {
   readonly stream: Readable;
@@ -41,7 +42,7 @@ export async function readBody(body: AnnouncedBody): Promise<Buffer> {
 
 function allocate({ sizeBytes, url }: AnnouncedBody): Buffer {
   try {
-    return Buffer.allocUnsafeSlow(sizeBytes);
+    return takeBuffer(sizeBytes);
   } catch (cause) {
     throw new CurrentsError({
       code: 'OBJECT_TOO_LARGE',

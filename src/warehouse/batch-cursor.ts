@@ -6,19 +6,23 @@
  * rescue it, and if the next one is no better, twice as many. Objects of shapes that are not compiled go
  * that way from end to end.
  *
+ * With a sieve, events that the table may have are set aside instead of handed out, and so is whatever cannot
+ * be sifted: misfits, and objects of shapes that are not compiled.
+ *
  * Several threads of DuckDB may take turns: all of this runs on the one JavaScript thread. What belongs to
  * the thread that asks is only the arena, in which lie the texts of the chunk that it gets.
  */
 
 import type { DuckDBDataChunk } from '@duckdb/node-api';
 import type { RecordType } from '../avro/avro-schema.ts';
-import { CellDecoder, OUTCOME } from '../avro/cell-decoder.ts';
+import { CellDecoder, OUTCOME, type Sieve } from '../avro/cell-decoder.ts';
 import { CellLayout, type CellPlace, VECTOR_SIZE } from '../avro/cell-layout.ts';
 import { compileProgram, type FieldUse } from '../avro/cell-program.ts';
 import { type CellPrograms, CellReader } from '../avro/cell-reader.ts';
 import type { BatchSource, ScanObject } from './batch-source.ts';
 import { type CellArena, writeCells } from './cell-chunk.ts';
 import { cellColumnOf, storageOf } from './column-storage.ts';
+import { withoutNull } from './column-types.ts';
 import { ConvertedRows } from './converted-rows.ts';
 import { OBJECT_ID_COLUMN, RESCUED_COLUMN, ROW_COLUMN } from './event-tables.ts';
 
@@ -28,6 +32,8 @@ interface SchemaPlan {
   readonly programs: CellPrograms | undefined;
   /** Asked columns, by their place among them, that the schema has no field for. */
   readonly absent: readonly number[];
+  /** Whether nothing of this schema can be sifted. */
+  readonly isDoubtful: boolean;
 }
 
 /** The object in hand. */
@@ -38,7 +44,12 @@ interface OpenObject {
   converted: ConvertedRows | undefined;
   /** Next record, where there are no cells to tell. */
   nextRecord: number;
+  /** Records set aside so far. */
+  doubtful: number;
 }
+
+/** So many records of an object tell what the others are like. */
+const FEW_RECORDS = 4 * VECTOR_SIZE;
 
 export class BatchCursor {
   readonly #source: BatchSource;
@@ -48,6 +59,7 @@ export class BatchCursor {
   readonly #decoder = new CellDecoder();
   #layout: CellLayout | undefined;
   #index = -1;
+  #following: BatchSource['following'];
   #open: OpenObject | undefined;
   /** Records that go the exact way at the next misfit. */
   #misfitRun = 1;
@@ -55,6 +67,7 @@ export class BatchCursor {
   /** @param asked indexes into the source's columns, in the order of the chunk's */
   constructor(source: BatchSource, asked: readonly number[]) {
     this.#source = source;
+    this.#following = source.following;
     this.#asked = asked;
     // A pass over keys alone looks at a few columns and does not judge the others.
     this.#rescues = !asked.some((index) => source.columns[index]?.name === ROW_COLUMN);
@@ -89,11 +102,27 @@ export class BatchCursor {
   }
 
   #openNext(): OpenObject | undefined {
-    this.#index += 1;
-    const object = this.#source.objects[this.#index];
-    if (object === undefined) return undefined;
+    for (;;) {
+      this.#index += 1;
+      const object = this.#source.objects[this.#index] ?? this.#following?.next();
+      if (object === undefined) {
+        // The end for one thread is the end for the others: a single one would be slow.
+        this.#following = undefined;
+        return undefined;
+      }
+      this.#source.objects[this.#index] = object;
+      const { schema } = object.container;
+      const plan = this.#planSchema(schema.fingerprint, schema.type);
+      if (!plan.isDoubtful) return this.#openObject(object, plan);
+      this.#source.sifting?.doubtful.addWhole(object);
+    }
+  }
+
+  #openObject(object: ScanObject, plan: SchemaPlan): OpenObject {
     const { container, skippedRows } = object;
-    const plan = this.#planSchema(container.schema.fingerprint, container.schema.type);
+    if (container.blocks.length === 0 && container.recordCount > 0) {
+      throw new Error(`the memory of object ${object.objectId} has been given back`);
+    }
     // A pass over keys counts rows on, which leaving some out would upset.
     const isCounted = !this.#rescues && skippedRows !== undefined;
     const cells =
@@ -103,9 +132,14 @@ export class BatchCursor {
             plan.programs,
             this.#decoder,
             [...(skippedRows ?? [])].sort((a, b) => a - b),
+            (bytes, records) => {
+              open.doubtful += records;
+              this.#source.sifting?.doubtful.add(object, bytes, records);
+            },
           )
         : undefined;
-    return { object, plan, cells, converted: undefined, nextRecord: 0 };
+    const open = { object, plan, cells, converted: undefined, nextRecord: 0, doubtful: 0 };
+    return open;
   }
 
   #planSchema(fingerprint: string, type: RecordType): SchemaPlan {
@@ -118,12 +152,34 @@ export class BatchCursor {
       const field = type.fields.find((one) => one.name === column?.field);
       return isOwn || (field !== undefined && field.type.kind !== 'null') ? [] : [at];
     });
-    const plan = { programs: this.#compile(type), absent };
+    const compiled = this.#compile(type);
+    const sieve = compiled && this.#aimSieve(type);
+    const programs = compiled && { ...compiled, sieve };
+    const hasKeys = type.fields.some(({ name }) => name === 'id');
+    const isDoubtful = this.#source.sifting !== undefined && hasKeys && sieve === undefined;
+    const plan = { programs, absent, isDoubtful };
     this.#plans.set(fingerprint, plan);
     return plan;
   }
 
-  #compile(type: RecordType): CellPrograms | undefined {
+  /** Where the program for this schema puts id and time, if it is as the sieve needs it. */
+  #aimSieve(type: RecordType): Sieve | undefined {
+    const { sifting, table } = this.#source;
+    if (sifting === undefined) return undefined;
+    const [ids, times] = ['id', 'time'].map((name) => {
+      const field = type.fields.find((one) => one.name === name);
+      const index = table.columns.findIndex((column) => column.field === name);
+      const isThere = field !== undefined && field.type.kind !== 'null';
+      // Symbols of an enum are texts too, but lie elsewhere.
+      const isEnum = isThere && withoutNull(field.type)?.kind === 'enum';
+      return isThere && !isEnum ? this.#layout?.places[this.#asked.indexOf(index)] : undefined;
+    });
+    if (ids === undefined || times === undefined) return undefined;
+    const { knownUntil, number } = sifting.sieve;
+    return { ids, times, knownUntil, table: number };
+  }
+
+  #compile(type: RecordType): Omit<CellPrograms, 'sieve'> | undefined {
     const layout = this.#layout;
     if (layout === undefined) return undefined;
     const { columns } = this.#source.table;
@@ -161,7 +217,14 @@ export class BatchCursor {
       outcome = read.outcome;
       this.#fillOwnColumns(layout, this.#open, firstRecord, rows, read.row);
       rows = read.row;
-      if (cells.nextRecord === undefined) this.#open = undefined;
+      if (cells.nextRecord === undefined) {
+        this.#source.following?.release(this.#open.object);
+        this.#open = undefined;
+      } else if (this.#isRestDoubtful(this.#open, cells, outcome)) {
+        this.#source.sifting?.doubtful.addRest(this.#open.object, cells.position);
+        this.#open = undefined;
+        outcome = OUTCOME.done;
+      }
     }
     if (rows > 0) {
       writeCells(output, layout, rows);
@@ -172,6 +235,15 @@ export class BatchCursor {
     } else if (outcome === OUTCOME.itemsFull) {
       this.#makeRoomForItems();
     }
+  }
+
+  /** Whether to set aside what is left of an object: the next record is a misfit, or most others were doubtful. */
+  #isRestDoubtful({ doubtful }: OpenObject, cells: CellReader, outcome: number): boolean {
+    if (this.#source.sifting === undefined) return false;
+    return (
+      outcome === OUTCOME.misfit ||
+      (doubtful > FEW_RECORDS && 2 * doubtful > (cells.nextRecord ?? 0))
+    );
   }
 
   /** One record alone has more items than there is room for. */

@@ -93,6 +93,11 @@ export class Database {
     }
   }
 
+  /** Gives DuckDB another memory limit for what comes now. */
+  async limitMemory(bytes: number): Promise<void> {
+    await this.run(`set memory_limit = '${Math.floor(bytes)}B'`);
+  }
+
   /** Runs one or more statements; the last one may take bound values. */
   async run(sql: string, values: readonly BoundValue[] = []): Promise<void> {
     try {

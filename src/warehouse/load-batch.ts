@@ -2,8 +2,9 @@
  * Several objects' rows, their de-duplication and their ledger rows, in one transaction.
  *
  * First all tables of the batch are brought to shape and the rows of versions that are replaced go. Then,
- * for each event type: read `id` and `time` of the batch and find the duplicates, in the batch and against
- * the table; one `insert … select` of the rest. A crash leaves all of it or nothing.
+ * for each event type, one `insert … select` of the events that are certainly new (key-sieve.ts). The others
+ * are set aside meanwhile; of them, usually few, `id` and `time` are compared with the table, and what is no
+ * duplicate follows. A crash leaves all of it or nothing.
  *
  * An object that cannot be decoded fails the statement. Then everything is rolled back, every object of
  * the batch is checked from end to end, the damaged ones go to quarantine and the others are loaded, so
@@ -16,8 +17,9 @@ import { findByFingerprint } from '../avro/schema-registry.ts';
 import { CurrentsError } from '../errors.ts';
 import { applyPlans } from './apply-plans.ts';
 import { BatchScan } from './batch-scan.ts';
-import { BatchSource, type ScanObject } from './batch-source.ts';
+import { BatchSource, type Following, type ScanObject } from './batch-source.ts';
 import { type Database, isRefusal, quoteIdentifier } from './database.ts';
+import { DoubtfulRecords } from './doubtful-records.ts';
 import { findDuplicates } from './duplicates.ts';
 import {
   chooseTableName,
@@ -31,6 +33,7 @@ import {
   type SchemaChangeMode,
   type TablePlan,
 } from './event-tables.ts';
+import { KeySieve } from './key-sieve.ts';
 import { formatInstant, quarantineObject } from './object-ledger.ts';
 import type { PrivacyDoor } from './privacy-door.ts';
 import {
@@ -39,7 +42,7 @@ import {
   recordChanges,
   recordSchemas,
 } from './record-schemas.ts';
-import { removeOldRows, requeueLostDuplicates } from './replace-object.ts';
+import { listLoadedVersions, removeOldRows, requeueLostDuplicates } from './replace-object.ts';
 import type { Tombstones } from './tombstones.ts';
 
 /** A downloaded and opened object. */
@@ -94,6 +97,27 @@ class ObjectDefects extends Error {
   }
 }
 
+/**
+ * Objects that arrive while the batch before them is loaded: they join its transaction, and its statement if
+ * they come in time. And the memory of all of them, which goes as soon as they have been read.
+ */
+export interface ObjectStream {
+  /** What may come, in this order; none at all is a stream too. */
+  readonly upcoming: readonly { readonly key: string }[];
+  /** The next object if it is here and accepted. */
+  takeReady(accepts: (object: OpenedObject) => boolean): OpenedObject | undefined;
+  /** Waits for the next ones, until they are worth a statement or one is not accepted. */
+  takeBatch(accepts: (object: OpenedObject) => boolean): Promise<readonly OpenedObject[]>;
+  /** Frees the memory of an object that has been read. */
+  release(object: { readonly container: Container }): void;
+}
+
+/**
+ * A batch with a stream could not be loaded as it is, and its objects are not in memory any more. Nothing of it
+ * is stored; without a stream, the same objects will tell what is wrong with them.
+ */
+export class StreamBroken extends Error {}
+
 /** Some tables need `_rescued` before the batch can be loaded. */
 class RescueNeeded extends Error {}
 
@@ -103,11 +127,35 @@ interface TypeGroup {
   readonly objects: readonly OpenedObject[];
 }
 
+const NO_DUPLICATES = { duplicateCount: 0, erasedCount: 0 };
+
+/** A stream on its way into one table. */
+interface Joining extends Following {
+  readonly joined: readonly OpenedObject[];
+  nextBatch(): Promise<readonly ScanObject[]>;
+}
+
+/** Room in the sieve that a batch with a stream begins with. */
+const STREAM_KEYS = 2 ** 20;
+
+/** What one transaction tries to load. */
+interface Attempt {
+  readonly batch: readonly OpenedObject[];
+  /** Of these, the ones of which nothing bad is known. */
+  readonly sound: readonly OpenedObject[];
+  readonly defects: ReadonlyMap<number, CurrentsError>;
+  readonly sieve: KeySieve | undefined;
+  readonly stream: ObjectStream | undefined;
+}
+
 /** Loads batches into one database; keep one for as long as the database is open. */
 export class BatchLoader {
   readonly #database: Database;
   readonly #options: LoadOptions;
   readonly #scan: BatchScan;
+  readonly #sieve = new KeySieve();
+  /** Objects of the batch in hand may be gone from memory. */
+  #hasReleased = false;
   readonly #tables = new Map<string, EventTable>();
   /** Event types that have met a value without a place. */
   readonly #rescuing = new Set<string>();
@@ -119,23 +167,37 @@ export class BatchLoader {
   }
 
   /**
-   * Loads what can be loaded and quarantines the rest; both are committed when it returns. The order of
-   * the batch decides which of two duplicates stays: the first.
+   * Whether batches may have a stream: not while events of erased people are looked for in each batch before it
+   * is loaded.
+   */
+  get canStream(): boolean {
+    return this.#options.tombstones === undefined;
+  }
+
+  /**
+   * Loads what can be loaded and quarantines the rest; both are committed when it returns. Of two events
+   * alike the first in the batch stays, or the only one that could be sifted.
    *
    * @throws CurrentsError for what is not one object's fault (disk full, database failed); then nothing
-   *   of the batch is stored.
+   *   of the batch is stored. StreamBroken, only with a stream.
    */
-  async load(batch: readonly OpenedObject[]): Promise<LoadResult> {
+  async load(batch: readonly OpenedObject[], stream?: ObjectStream): Promise<LoadResult> {
     const defects = new Map<number, CurrentsError>();
+    this.#hasReleased = false;
     for (;;) {
       const sound = batch.filter((object) => !defects.has(object.objectId));
       try {
-        return await this.#database.withTransaction(async () =>
-          this.#loadAll(batch, sound, defects),
+        const records = Math.max(countRecords(sound), stream?.upcoming.length ? STREAM_KEYS : 0);
+        return await this.#sieve.lend(records, async (sieve) =>
+          this.#database.withTransaction(async () =>
+            this.#loadAll({ batch, sound, defects, sieve, stream }),
+          ),
         );
       } catch (error) {
         // What was rolled back may include changes of tables.
         this.#tables.clear();
+        const isDefect = error instanceof ObjectDefects || error instanceof RescueNeeded;
+        if (this.#hasReleased && (isDefect || isRefusal(error))) throw new StreamBroken();
         if (error instanceof RescueNeeded) continue;
         if (error instanceof ObjectDefects) {
           for (const [objectId, defect] of error.byObject) defects.set(objectId, defect);
@@ -163,18 +225,21 @@ export class BatchLoader {
     return { outcomes, changes };
   }
 
-  async #loadAll(
-    batch: readonly OpenedObject[],
-    sound: readonly OpenedObject[],
-    defects: Map<number, CurrentsError>,
-  ): Promise<LoadResult> {
+  async #loadAll(attempt: Attempt): Promise<LoadResult> {
+    const { sound, defects } = attempt;
     const loaded = new Map<number, ObjectCounts>();
     const { groups, changes } = await this.#prepareTables(sound);
     const thinned = await removeOldRows(this.#database, this.#options.source, sound);
     const rescuing = this.#rescuing.size;
-    for (const group of groups) await this.#loadRows(group, loaded);
+    const joined: OpenedObject[] = [];
+    for (const group of groups) {
+      const isLast = group.objects.includes(attempt.sound.at(-1) as OpenedObject);
+      const stream = isLast ? attempt.stream : undefined;
+      joined.push(...(await this.#loadRows(group, attempt.sieve, stream, loaded)));
+    }
     // DuckDB adds no column to a table whose rows this transaction has changed: so all over again.
     if (this.#rescuing.size > rescuing) throw new RescueNeeded();
+    const batch = [...attempt.batch, ...joined];
     const outcomes: ObjectOutcome[] = [];
     const done: { object: OpenedObject; counts: ObjectCounts }[] = [];
     for (const object of batch) {
@@ -207,31 +272,128 @@ export class BatchLoader {
     }
     if (done.length > 0) await this.#markLoaded(done);
     await requeueLostDuplicates(this.#database, thinned, sound);
+    // Compressing what is left of small tables at the commit takes memory.
+    this.#hasReleased ||= attempt.stream !== undefined;
+    for (const object of batch) attempt.stream?.release(object);
     return { outcomes, changes };
   }
 
-  async #loadRows({ table, objects }: TypeGroup, loaded: Map<number, ObjectCounts>): Promise<void> {
-    const scanned: ScanObject[] = objects.map(({ objectId, container }) => ({
-      objectId,
-      container,
-    }));
-    const duplicates = await this.#run(new BatchSource(table, scanned), async (scan) =>
-      findDuplicates(this.#database, table, scan),
-    );
+  /** @returns objects that joined the group from the stream */
+  async #loadRows(
+    { table, objects }: TypeGroup,
+    sieve: KeySieve | undefined,
+    stream: ObjectStream | undefined,
+    loaded: Map<number, ObjectCounts>,
+  ): Promise<readonly OpenedObject[]> {
+    const scanned = objects.map(toScanObject);
     const erased = await this.#findErased(table, scanned);
-    const kept = scanned.map((object) => {
-      const skippedRows = uniteRows(duplicates.get(object.objectId), erased.get(object.objectId));
-      return skippedRows ? { ...object, skippedRows } : object;
-    });
-    const needsRescued = await this.#insertRows(table, kept);
-    if (needsRescued) this.#rescuing.add(table.eventType);
-    for (const { objectId, container } of objects) {
+    const kept = scanned.map((object) => skipRows(object, erased.get(object.objectId)));
+    const joining = stream?.upcoming.length
+      ? await this.#join(stream, table, objects, sieve)
+      : undefined;
+    const doubtful = await this.#insertNew(table, kept, sieve, joining);
+    const duplicates = await this.#insertDoubtful(table, doubtful);
+    const joined = joining?.joined ?? [];
+    for (const { objectId, container } of [...objects, ...joined]) {
+      const { duplicateCount, erasedCount } = duplicates.get(objectId) ?? NO_DUPLICATES;
       loaded.set(objectId, {
         readCount: container.recordCount,
-        duplicateCount: duplicates.get(objectId)?.size ?? 0,
-        erasedCount: countOthers(erased.get(objectId), duplicates.get(objectId)),
+        duplicateCount,
+        erasedCount: (erased.get(objectId)?.size ?? 0) - erasedCount,
       });
     }
+    return joined;
+  }
+
+  /** A stream, with what the table of a batch takes of it: schemas that it is ready for, and no new versions. */
+  async #join(
+    stream: ObjectStream,
+    table: EventTable,
+    objects: readonly OpenedObject[],
+    sieve: KeySieve | undefined,
+  ): Promise<Joining> {
+    const { source } = this.#options;
+    const replaced = await listLoadedVersions(this.#database, source, stream.upcoming);
+    const keys = new Set(stream.upcoming.map(({ key }) => key));
+    for (const { key } of replaced) keys.delete(key);
+    const schemas = new Set(objects.map(({ container }) => container.schema.fingerprint));
+    const accepts = ({ key, eventType, container }: OpenedObject) =>
+      keys.has(key) &&
+      eventType === table.eventType &&
+      schemas.has(container.schema.fingerprint) &&
+      sieve?.hasRoom(container.recordCount) === true;
+    const joined: OpenedObject[] = [];
+    const join = (object: OpenedObject) => {
+      joined.push(object);
+      return toScanObject(object);
+    };
+    return {
+      joined,
+      next: () => {
+        const object = stream.takeReady(accepts);
+        return object && join(object);
+      },
+      nextBatch: async () => (await stream.takeBatch(accepts)).map(join),
+      release: (object) => stream.release(object),
+    };
+  }
+
+  /**
+   * Inserts what is certainly new.
+   *
+   * @returns the rest
+   */
+  async #insertNew(
+    table: EventTable,
+    objects: readonly ScanObject[],
+    sieve: KeySieve | undefined,
+    joining: Joining | undefined,
+  ): Promise<readonly ScanObject[]> {
+    // Without an id nothing is a duplicate.
+    if (!table.columns.some(({ field }) => field === 'id')) {
+      await this.#insertRows(new BatchSource(table, objects));
+      return [];
+    }
+    const ofTable = await sieve?.of(this.#database, table);
+    if (ofTable === undefined) return objects;
+    const sifting = { sieve: ofTable, doubtful: new DoubtfulRecords() };
+    this.#hasReleased ||= joining !== undefined;
+    let next = objects;
+    while (next.length > 0) {
+      await this.#insertRows(new BatchSource(table, next, sifting, joining));
+      next = (await joining?.nextBatch()) ?? [];
+    }
+    if (sifting.doubtful.hasUnsifted) sieve?.forget(table);
+    return sifting.doubtful.objects;
+  }
+
+  /**
+   * Inserts what the table does not have.
+   *
+   * @returns how many of each object's records were left out as duplicates, and how many of these were to be
+   *   left out anyway
+   */
+  async #insertDoubtful(
+    table: EventTable,
+    objects: readonly ScanObject[],
+  ): Promise<ReadonlyMap<number, { duplicateCount: number; erasedCount: number }>> {
+    const counts = new Map<number, { duplicateCount: number; erasedCount: number }>();
+    if (objects.length === 0) return counts;
+    const all = objects.map(({ objectId, container }) => ({ objectId, container }));
+    const duplicates = await this.#run(new BatchSource(table, all), async (scan) =>
+      findDuplicates(this.#database, table, scan),
+    );
+    const kept: ScanObject[] = [];
+    for (const object of objects) {
+      const rows = duplicates.get(object.objectId) ?? new Set();
+      const erased = object.skippedRows ?? new Set();
+      const both = [...erased].filter((row) => rows.has(row)).length;
+      counts.set(object.objectId, { duplicateCount: rows.size, erasedCount: both });
+      const left = object.container.recordCount - rows.size - erased.size + both;
+      if (left > 0) kept.push(skipRows(object, new Set([...rows, ...erased])));
+    }
+    if (kept.length > 0) await this.#insertRows(new BatchSource(table, kept));
+    return counts;
   }
 
   async #findErased(
@@ -245,10 +407,9 @@ export class BatchLoader {
     );
   }
 
-  /** @returns whether a value had no place, so that not all rows are in */
-  async #insertRows(table: EventTable, objects: readonly ScanObject[]): Promise<boolean> {
+  async #insertRows(source: BatchSource): Promise<void> {
+    const { table, objects } = source;
     const target = `events.${quoteIdentifier(table.name)}`;
-    const source = new BatchSource(table, objects);
     await this.#run(source, async (scan) => {
       const columns = [
         ...table.columns.map((column) => quoteIdentifier(column.name)),
@@ -264,7 +425,8 @@ export class BatchLoader {
         passage?.values,
       );
     });
-    return source.needsRescued;
+    // A value had no place, so that not all rows are in.
+    if (source.needsRescued) this.#rescuing.add(table.eventType);
   }
 
   /** Runs SQL over a source and turns its failure into the object's defect. */
@@ -368,19 +530,16 @@ export class BatchLoader {
   }
 }
 
-function uniteRows(
-  one: ReadonlySet<number> | undefined,
-  other: ReadonlySet<number> | undefined,
-): ReadonlySet<number> | undefined {
-  return one && other ? new Set([...one, ...other]) : (one ?? other);
+function toScanObject({ objectId, container }: OpenedObject): ScanObject {
+  return { objectId, container };
 }
 
-/** How many of these rows are not among those. */
-function countOthers(
-  rows: ReadonlySet<number> | undefined,
-  those: ReadonlySet<number> | undefined,
-): number {
-  return [...(rows ?? [])].filter((row) => !those?.has(row)).length;
+function skipRows(object: ScanObject, skippedRows: ReadonlySet<number> | undefined): ScanObject {
+  return skippedRows && skippedRows.size > 0 ? { ...object, skippedRows } : object;
+}
+
+function countRecords(objects: readonly OpenedObject[]): number {
+  return objects.reduce((sum, { container }) => sum + container.recordCount, 0);
 }
 
 function listSchemas(objects: readonly OpenedObject[]): readonly MetSchema[] {

@@ -31,14 +31,7 @@ export async function removeOldRows(
   source: string,
   objects: readonly Replacement[],
 ): Promise<ReadonlySet<string>> {
-  const keys = JSON.stringify(objects.map((object) => object.key));
-  const nearby = formatNearby(objects.map((object) => describeKey(object.key)));
-  const old = await database.rows<{ object_id: number; event_type: string }>(
-    `select object_id::double as object_id, event_type from ops.objects o
-     where source = ? and ${nearby} and row_count is not null and event_type is not null
-       and key in (select unnest(from_json(?, '["VARCHAR"]')))`,
-    [source, keys],
-  );
+  const old = await listLoadedVersions(database, source, objects);
   const eventTypes = new Set(old.map((row) => row.event_type));
   if (old.length === 0) return eventTypes;
   await database.run(
@@ -69,6 +62,22 @@ export async function removeOldRows(
     );
   }
   return eventTypes;
+}
+
+/** Versions of these objects whose rows are in the tables. */
+export async function listLoadedVersions(
+  database: Database,
+  source: string,
+  objects: readonly { readonly key: string }[],
+): Promise<readonly { object_id: number; key: string; event_type: string }[]> {
+  const keys = JSON.stringify(objects.map((object) => object.key));
+  const nearby = formatNearby(objects.map((object) => describeKey(object.key)));
+  return database.rows(
+    `select object_id::double as object_id, key, event_type from ops.objects o
+     where source = ? and ${nearby} and row_count is not null and event_type is not null
+       and key in (select unnest(from_json(?, '["VARCHAR"]')))`,
+    [source, keys],
+  );
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * AssemblyScript → kernel-code.ts: `npm run kernel`, after each change of cell-kernel.ts or json.ts.
+ * AssemblyScript → kernel-code.ts: `npm run kernel`, after each change of the other files here.
  *
  * What comes out is kept in the repository, so that only those who change the kernel need its compiler
  * (Apache-2.0), which is a hundred megabytes and is fetched here.

@@ -31,6 +31,7 @@
  */
 
 import { isPlainJson } from './json';
+import { beginCall, takes } from './key-sieve';
 
 /** Called for what is rare; answers whether the cell could be written, or the text may be stored. */
 declare function storeCell(argument: i32, start: i32, end: i32, cell: i32): bool;
@@ -91,7 +92,8 @@ let long: i64 = 0;
  * @param program where it lies: its tables, then its steps, those of the fields first
  * @param end no cell will point at bytes from here on
  * @param low of the address of byte 0 of this memory, as if all of it were where the window's bytes are
- * @returns an outcome; `position` and `row` tell how far it came
+ * @returns an outcome; `position` and `row` tell how far it came. Records that the sieve sets aside
+ *   (key-sieve.ts) count among the `records` and take no row
  */
 export function decode(
   program: i32,
@@ -117,6 +119,7 @@ export function decode(
   symbolsHigh = symbolHigh;
   position = start;
   row = firstRow;
+  beginCall();
   const next = decodeSteps(steps, steps + fieldBytes, firstRow, records, start);
   return next < 0 ? next : DONE;
 }
@@ -350,8 +353,14 @@ function decodeSteps(from: i32, to: i32, firstRow: i32, count: i32, start: i32):
       }
     }
     if (isRecord) {
+      if (takes(at, position, pos, address)) row = at + 1;
+      else {
+        // The next record takes its row.
+        for (let step = from; step < to; step += STEP_BYTES) clearNull(step, at);
+        at--;
+        last--;
+      }
       position = pos;
-      row = at + 1;
     }
   }
   return pos;
@@ -507,6 +516,20 @@ function storeNull(step: i32, at: i32): void {
   store<i64>(cell, 0, 8);
 }
 
+/** Takes back what a record did to validity bits. */
+function clearNull(step: i32, at: i32): void {
+  const op = load<i32>(step) & LAST_OP;
+  if (op >= FIRST_PASS) return;
+  const validity = load<i32>(step, VALIDITY) + (at >> 3);
+  store<u8>(validity, <u8>(<i32>load<u8>(validity) | (1 << (at & 7))));
+  if (op !== 18) return; // list
+  const base = load<i32>(step, BASE);
+  const first = <i32>countItems(base, at);
+  const end = <i32>countItems(base, at + 1);
+  const item = steps + load<i32>(step, ARGUMENT);
+  for (let index = first; index < end; index++) clearNull(item, index);
+}
+
 /** How many items the first `rows` rows of a list have; its cells begin at `base`. */
 function countItems(base: i32, rows: i32): i64 {
   if (rows === 0) return 0;
@@ -649,5 +672,6 @@ function readLong(start: i32): i32 {
   return DEFECT;
 }
 
+export { aimSieve, doubtful, doubtfulBytes, keys, liftSieve, startSieve } from './key-sieve';
 /** For tests. */
 export { isPlainJson };

@@ -1,5 +1,7 @@
 /** What becomes of the memory of objects when their batch has been loaded. */
 
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CODEC_NAMES, type CodecName } from '../../../src/avro/codecs.ts';
 import { anEvent, aSchema } from '../../support/event-builders.ts';
@@ -51,5 +53,90 @@ describe('objects that have been loaded', () => {
   it.each(['null', 'deflate'] as const)('give back their memory, with codec %s', async (codec) => {
     const heldBytes = await loadOneByOne(new TestBucket(), codec);
     expect(Math.max(...heldBytes) - Math.min(...heldBytes)).toBeLessThan(4 * OBJECT_BYTES);
+  });
+});
+
+describe('large objects of one event type', () => {
+  const COUNT = 7;
+  const RECORDS = 12;
+  // Above what counts as large.
+  const BYTES = 800_000;
+  const FLAGS = { 'load.batchRows': String(RECORDS), 'load.batchBytes': '40MB' };
+
+  /** Each event's note is its number again and again. */
+  async function putAll(bucket: TestBucket): Promise<readonly string[]> {
+    const keys = Array.from({ length: COUNT }, (_, at) => aKey(at));
+    for (const [at, key] of keys.entries()) {
+      // The first event of each object is the last of the one before.
+      const events = Array.from(
+        { length: RECORDS },
+        (_, n) => at * RECORDS + n - (n === 0 ? 1 : 0),
+      );
+      const records = events.map((number) =>
+        anEvent(number, {
+          note: String(number)
+            .padStart(8)
+            .repeat(BYTES / 8),
+        }),
+      );
+      await bucket.put(key, SCHEMA, records, { recordsPerBlock: 5 });
+    }
+    return keys;
+  }
+
+  /** The last byte before the sync marker, of the last record's text: it is not UTF-8 any more. */
+  function damage(bucket: TestBucket, key: string): void {
+    const file = path.join(bucket.folder, key);
+    const bytes = readFileSync(file);
+    bytes[bytes.length - 17] = 0xff;
+    writeFileSync(file, bytes);
+  }
+
+  async function countRight(bucket: TestBucket): Promise<number> {
+    const [row] = await bucket.rows<{ rows: number; ids: number; wrong: number }>(
+      `select count(*)::int as rows, count(distinct id)::int as ids,
+         count(*) filter (note <> repeat(lpad(substr(id, 7), 8, ' '), ${BYTES / 8}))::int as wrong
+       from events.test_event`,
+    );
+    expect(row).toMatchObject({ ids: row?.rows, wrong: 0 });
+    return row?.rows as number;
+  }
+
+  it('are loaded as they arrive, a few of them in memory at a time', async () => {
+    const bucket = new TestBucket();
+    await putAll(bucket);
+    const loaded: number[] = [];
+    const { objects, events } = await bucket.cycle({}, FLAGS, {
+      onProgress: (progress) => {
+        if (progress.phase === 'loading') loaded.push(progress.objects);
+      },
+    });
+    // A transaction takes four batches.
+    expect(loaded).toEqual([0, 4, COUNT]);
+    expect(objects).toMatchObject({ loaded: COUNT, quarantined: 0 });
+    expect(events).toMatchObject({ read: COUNT * RECORDS, duplicates: COUNT - 1 });
+    expect(await countRight(bucket)).toBe(COUNT * RECORDS - COUNT + 1);
+  });
+
+  it.each([1, 3, 6])('are loaded but for a damaged one, here number %d', async (damaged) => {
+    const bucket = new TestBucket();
+    const keys = await putAll(bucket);
+    damage(bucket, keys[damaged] as string);
+    const { objects } = await bucket.cycle({}, FLAGS);
+    expect(objects).toMatchObject({ loaded: COUNT - 1, quarantined: 1, pending: 0 });
+    expect(await bucket.rows('select key from ops.quarantine')).toEqual([{ key: keys[damaged] }]);
+    expect(await countRight(bucket)).toBe((COUNT - 1) * RECORDS - COUNT + (damaged === 6 ? 2 : 3));
+  });
+
+  it('are loaded to the number that was asked for, also when one is damaged', async () => {
+    const bucket = new TestBucket();
+    const keys = await putAll(bucket);
+    damage(bucket, keys[1] as string);
+    expect((await bucket.cycle({ limit: 4 }, FLAGS)).objects).toMatchObject({
+      loaded: 3,
+      quarantined: 1,
+      pending: 3,
+    });
+    expect((await bucket.cycle({}, FLAGS)).objects).toMatchObject({ loaded: 3, pending: 0 });
   });
 });

@@ -1,0 +1,174 @@
+/** Objects that join a batch while it is loaded, and give their memory back as soon as they have been read. */
+
+import { describe, expect, it } from 'vitest';
+import { takeMemory } from '../../../src/avro/container-reader.ts';
+import {
+  type ObjectStream,
+  type OpenedObject,
+  StreamBroken,
+} from '../../../src/warehouse/load-batch.ts';
+import { anEvent, aSchema, events } from '../../support/event-builders.ts';
+import { type TestObject, TestWarehouse } from '../../support/test-warehouse.ts';
+
+const SCHEMA = aSchema();
+
+/** Objects that arrive as told: at once, or each only when somebody waits. */
+class TestStream implements ObjectStream {
+  readonly upcoming: readonly OpenedObject[];
+  readonly #waiting: OpenedObject[];
+  readonly #isSlow: boolean;
+  released = 0;
+
+  constructor(objects: readonly OpenedObject[], isSlow: boolean) {
+    this.upcoming = objects;
+    this.#waiting = [...objects];
+    this.#isSlow = isSlow;
+  }
+
+  takeReady(accepts: (object: OpenedObject) => boolean): OpenedObject | undefined {
+    return this.#isSlow ? undefined : this.#take(accepts);
+  }
+
+  async takeBatch(accepts: (object: OpenedObject) => boolean): Promise<readonly OpenedObject[]> {
+    const object = this.#take(accepts);
+    return object === undefined ? [] : [object];
+  }
+
+  release({ container }: Pick<OpenedObject, 'container'>): void {
+    // What is read afterwards is read wrongly.
+    const memory = takeMemory(container);
+    for (const bytes of memory) bytes.fill(0xff);
+    if (memory.length > 0) this.released += 1;
+  }
+
+  #take(accepts: (object: OpenedObject) => boolean): OpenedObject | undefined {
+    const [next] = this.#waiting;
+    if (next === undefined || !accepts(next)) return undefined;
+    return this.#waiting.shift();
+  }
+}
+
+/** The first object is the batch, the others follow. */
+async function stream(warehouse: TestWarehouse, objects: readonly TestObject[], isSlow = false) {
+  const [first, ...following] = await warehouse.discover(objects);
+  const arriving = new TestStream(following, isSlow);
+  const load = warehouse.loader().load([first as OpenedObject], arriving);
+  return { load, arriving };
+}
+
+const object = (first: number, end: number, more: Partial<TestObject> = {}): TestObject => ({
+  schema: SCHEMA,
+  records: events(first, end),
+  ...more,
+});
+
+async function readIds(warehouse: TestWarehouse): Promise<number> {
+  const [row] = await warehouse.rows<{ rows: number; ids: number }>(
+    'select count(*)::int as rows, count(distinct id)::int as ids from events.test_event',
+  );
+  expect(row?.ids).toBe(row?.rows);
+  return row?.rows as number;
+}
+
+describe('objects of a stream', () => {
+  it.each([false, true])('are loaded with the batch before them (slow: %s)', async (isSlow) => {
+    const warehouse = await TestWarehouse.forTest();
+    await warehouse.load([object(9_000, 9_100)]);
+    const { load, arriving } = await stream(
+      warehouse,
+      [object(0, 3_000), object(2_900, 6_000), object(6_000, 9_050), object(0, 10)],
+      isSlow,
+    );
+    const { outcomes } = await load;
+    const counts = outcomes.map((one) => `${one.status} ${one.readCount}-${one.duplicateCount}`);
+    expect(counts).toEqual(['loaded 3000-0', 'loaded 3100-100', 'loaded 3050-50', 'loaded 10-10']);
+    expect(await readIds(warehouse)).toBe(9_100);
+    expect(arriving.released).toBe(4);
+    expect(
+      await warehouse.column("select count(*)::int from ops.objects where status = 'loaded'"),
+    ).toEqual([5]);
+  });
+
+  it.each([
+    ['of another event type', object(10, 20, { eventType: 'other' })],
+    [
+      'of another schema',
+      {
+        ...object(10, 20),
+        schema: aSchema({ more: 'string' }),
+        records: events(10, 20).map((event) => ({ ...event, more: '' })),
+      },
+    ],
+    ['that are new versions', object(10, 20, { key: 'loaded before' })],
+  ])('%s wait for the next batch', async (_, refused) => {
+    const warehouse = await TestWarehouse.forTest();
+    await warehouse.load([object(500, 510, { key: 'loaded before', eventType: 'test.Event' })]);
+    const { load } = await stream(warehouse, [object(0, 10), refused, object(20, 30)]);
+    expect((await load).outcomes).toHaveLength(1);
+    expect(await readIds(warehouse)).toBe(20);
+  });
+
+  it.each([false, true])(
+    'break it when one is damaged, and nothing stays (slow: %s)',
+    async (isSlow) => {
+      const warehouse = await TestWarehouse.forTest();
+      const damage = (block: Buffer) => {
+        block[block.length - 1] = 0xff;
+      };
+      const objects = [object(0, 3_000), object(3_000, 6_000, { damage }), object(6_000, 6_010)];
+      const { load } = await stream(warehouse, objects, isSlow);
+      await expect(load).rejects.toThrow(StreamBroken);
+      expect(await warehouse.columns()).toEqual([]);
+      expect(await warehouse.column('select distinct status from ops.objects')).toEqual([
+        'discovered',
+      ]);
+    },
+  );
+
+  it('break it when a value has no place, and the loader knows for the next time', async () => {
+    const warehouse = await TestWarehouse.forTest();
+    const [narrow, wide] = [aSchema({ n: 'int' }), aSchema({ n: 'long' })];
+    await warehouse.load([{ schema: narrow, records: [anEvent(1, { n: 1 })] }]);
+    const make = (first: number, n: bigint): TestObject => ({
+      schema: wide,
+      records: events(first, first + 10).map((event) => ({ ...event, n })),
+    });
+    const loader = warehouse.loader('rescue');
+    const opened = await warehouse.discover([make(10, 1n), make(20, 2n ** 40n)]);
+    const [first, second] = opened as [OpenedObject, OpenedObject];
+    await expect(loader.load([first], new TestStream([second], false))).rejects.toThrow(
+      StreamBroken,
+    );
+    const again = await warehouse.discover([make(10, 1n), make(20, 2n ** 40n)]);
+    await loader.load(again);
+    expect(
+      await warehouse.column(
+        'select count(*)::int from events.test_event where _rescued is not null',
+      ),
+    ).toEqual([10]);
+    expect(await readIds(warehouse)).toBe(21);
+  });
+
+  it('are not taken by a batch that is refused before it begins', async () => {
+    const warehouse = await TestWarehouse.forTest();
+    await warehouse.load([object(0, 10)]);
+    const schema = aSchema({ more: 'string' });
+    const records = events(10, 20).map((event) => ({ ...event, more: '' }));
+    const opened = await warehouse.discover([{ schema, records }, object(20, 30)]);
+    const [first, second] = opened as [OpenedObject, OpenedObject];
+    const { outcomes } = await warehouse
+      .loader('freeze')
+      .load([first], new TestStream([second], false));
+    expect(outcomes.map(({ status }) => status)).toEqual(['quarantined']);
+    expect(await readIds(warehouse)).toBe(10);
+  });
+
+  it('release the batch before its commit when none follows', async () => {
+    const warehouse = await TestWarehouse.forTest();
+    const opened = await warehouse.discover([object(0, 10), object(5, 20, { eventType: 'other' })]);
+    const arriving = new TestStream([], false);
+    await warehouse.loader().load(opened, arriving);
+    expect(arriving.released).toBe(2);
+    expect(opened.map(({ container }) => container.blocks)).toEqual([[], []]);
+  });
+});
