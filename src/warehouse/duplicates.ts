@@ -29,6 +29,7 @@ export async function findDuplicates(
   const id = columnOf(table, 'id');
   if (id === undefined) return new Map();
   const time = columnOf(table, 'time');
+  await database.run("set disabled_optimizers = 'join_order,build_side_probe_side'");
   const rows = await database.rows<{ object_id: number; row_index: number }>(
     `with keys as materialized (
        select ${OBJECT_ID_COLUMN}::double as object_id, ${ROW_COLUMN} as row_index,
@@ -38,6 +39,7 @@ export async function findDuplicates(
      union all ${selectTimeless(table, id, time)}
      ${time === undefined ? '' : `union all ${selectKnown(table, id, time)}`}`,
   );
+  await restoreOptimizers(database);
   const duplicates = new Map<number, Set<number>>();
   for (const { object_id, row_index } of rows) {
     const found = duplicates.get(object_id);
@@ -45,6 +47,15 @@ export async function findDuplicates(
     else duplicates.set(object_id, new Set([row_index]));
   }
   return duplicates;
+}
+
+/**
+ * Joins are done as they are written, the right side becoming the hash table: DuckDB takes a table for empty
+ * while its rows are of this transaction, and would make the hash table of them. To be called as well after the
+ * rollback when `findDuplicates` has failed: a transaction that is aborted takes no settings.
+ */
+export async function restoreOptimizers(database: Database): Promise<void> {
+  await database.run('reset disabled_optimizers');
 }
 
 /**

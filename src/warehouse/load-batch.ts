@@ -20,7 +20,7 @@ import { BatchScan } from './batch-scan.ts';
 import { BatchSource, type Following, type ScanObject } from './batch-source.ts';
 import { type Database, isRefusal, quoteIdentifier } from './database.ts';
 import { DoubtfulRecords } from './doubtful-records.ts';
-import { findDuplicates } from './duplicates.ts';
+import { findDuplicates, restoreOptimizers } from './duplicates.ts';
 import {
   chooseTableName,
   type EventTable,
@@ -196,6 +196,8 @@ export class BatchLoader {
       } catch (error) {
         // What was rolled back may include changes of tables.
         this.#tables.clear();
+        // A broken database cannot take this either; the error itself matters.
+        await restoreOptimizers(this.#database).catch(() => undefined);
         const isDefect = error instanceof ObjectDefects || error instanceof RescueNeeded;
         if (this.#hasReleased && (isDefect || isRefusal(error))) throw new StreamBroken();
         if (error instanceof RescueNeeded) continue;
