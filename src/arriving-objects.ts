@@ -1,8 +1,8 @@
 /**
  * Objects that wait → opened objects, in the order of the ledger, one ahead of whoever takes them.
  *
- * Downloads go by groups of neighbours (download-objects.ts); a large object is a group of its own. The next one
- * is begun when the last object of the group before is ready, or where that one is large, when it is taken.
+ * Downloads go by groups of neighbours (download-objects.ts); a large object is a group of its own. The next
+ * group is begun when the one before has arrived, or where that is a large object, when it is taken.
  */
 
 import { openContainer } from './avro/container-reader.ts';
@@ -26,6 +26,13 @@ export interface Arrival {
   readonly bytes: number;
 }
 
+/** A group whose download has begun. */
+interface Flight {
+  readonly downloads: Promise<readonly Download[]>;
+  readonly bytes: number;
+  readonly objects: number;
+}
+
 /** Downloads run ahead of loading by this part of a batch, or by one object. */
 const AHEAD_SHARE = 1 / 8;
 
@@ -39,7 +46,7 @@ export class ArrivingObjects {
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   readonly #arrivals: AsyncGenerator<Arrival, undefined>;
-  /** Set while objects are loaded, and memory is needed for that. */
+  /** Set while large objects are loaded as they arrive, and memory is needed for that. */
   isHeldBack = false;
   #coming: Promise<Arrival | undefined>;
   #ready: Arrival | undefined;
@@ -71,9 +78,9 @@ export class ArrivingObjects {
     return arrival;
   }
 
-  /** Waits until the next object is ready, or there is none. */
+  /** Waits until the next object is ready, or there is none, or it cannot be had, which `next` will tell. */
   async wait(): Promise<void> {
-    await this.#coming;
+    await this.#coming.catch(() => undefined);
   }
 
   /** Takes the one that is ready; the next is fetched and opened meanwhile. */
@@ -99,22 +106,24 @@ export class ArrivingObjects {
 
   async *#arrive(objects: readonly PendingObject[]): AsyncGenerator<Arrival, undefined> {
     const groups = planGroups(objects, this.#config.load.batchBytes * AHEAD_SHARE);
-    const coming: { readonly downloads: Promise<readonly Download[]>; readonly bytes: number }[] =
-      [];
+    const coming: Flight[] = [];
     let begun = 0;
-    /** Begins downloads for which there is room beside an object of so many bytes that nobody has taken yet. */
+    /** Begins downloads for which there is room beside so many bytes that nobody has taken yet. */
     const begin = (readyBytes: number) => {
       for (; begun < groups.length; begun++) {
         const group = groups[begun] as readonly PendingObject[];
-        const bytes = group.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-        const ahead = coming.reduce((sum, one) => sum + one.bytes, readyBytes + bytes);
-        if (ahead > bytes && ahead > this.#mostAhead) break;
-        coming.push({ downloads: this.#download(group), bytes });
+        const bytes = countBytes(group);
+        const ahead = coming.reduce((sum, one) => sum + one.bytes, readyBytes);
+        const objects = coming.reduce((sum, one) => sum + one.objects, 0);
+        if (objects >= this.#config.source.concurrency) break;
+        if (ahead > 0 && ahead + bytes > this.#mostAhead) break;
+        coming.push({ downloads: this.#download(group), bytes, objects: group.length });
       }
     };
-    for (const _ of groups) {
+    for (const group of groups) {
       begin(0);
       const downloads = (await coming.shift()?.downloads) ?? [];
+      begin(countBytes(group));
       for (const [index, download] of downloads.entries()) {
         const arrival = await this.#open(download);
         if (index === downloads.length - 1) begin(arrival.opened?.container.uncompressedBytes ?? 0);
@@ -163,6 +172,10 @@ export class ArrivingObjects {
       return { object, defect, bytes };
     }
   }
+}
+
+function countBytes(objects: readonly PendingObject[]): number {
+  return objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
 /** The event type of an object whose key does not tell: from the record's full name in its header. */

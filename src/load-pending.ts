@@ -263,7 +263,7 @@ class Round {
     this.#eventTypes.clear();
     this.#rows = 0;
     this.#bytes = 0;
-    this.#arriving.isHeldBack = true;
+    this.#arriving.isHeldBack = takesMore;
     const { outcomes, changes } = await loader.load(objects, stream);
     this.#arriving.isHeldBack = false;
     totals.schemaChanges.push(...changes);
