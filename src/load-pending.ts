@@ -205,9 +205,17 @@ class Round {
     this.#rows += recordCount;
     this.#bytes += uncompressedBytes;
     const isFull = this.#rows >= config.load.batchRows || this.#bytes >= config.load.batchBytes;
-    if (!isFull) return;
     const isFollowed = this.#waiting[0]?.eventType === opened.eventType;
-    await this.#flush(isFollowed && uncompressedBytes >= LARGE_BYTES);
+    const isJoined = this.#streams && isFollowed && uncompressedBytes >= LARGE_BYTES;
+    if (isFull || (isJoined && (await this.#canKeepUp(opened)))) await this.#flush(isJoined);
+  }
+
+  /** Whether the objects that follow will be there in time, so that the statement can begin with this one. */
+  async #canKeepUp({ container }: OpenedObject): Promise<boolean> {
+    // Inflating has to wait for its turn while a statement decodes.
+    if (container.codec !== 'null') return false;
+    await this.#arriving.wait();
+    return this.#arriving.ready?.opened !== undefined;
   }
 
   /** The batch's memory, and what follows it for as long as there is room in its transaction. */
