@@ -51,13 +51,13 @@ export class TestWarehouse {
   }
 
   /** The caller closes it. */
-  static async open(): Promise<TestWarehouse> {
-    return new TestWarehouse(await openTestDatabase());
+  static async open(path?: string): Promise<TestWarehouse> {
+    return new TestWarehouse(await openTestDatabase(path));
   }
 
   /** For one test: closed when it ends. */
-  static async forTest(): Promise<TestWarehouse> {
-    const warehouse = await TestWarehouse.open();
+  static async forTest(path?: string): Promise<TestWarehouse> {
+    const warehouse = await TestWarehouse.open(path);
     onTestFinished(() => warehouse.close());
     return warehouse;
   }
