@@ -22,7 +22,7 @@ export interface Arrival {
   readonly failure?: CurrentsError;
   /** It is no container, or a damaged one. */
   readonly defect?: CurrentsError;
-  /** Of what was downloaded. */
+  /** As many as were downloaded. */
   readonly bytes: number;
 }
 

@@ -21,7 +21,7 @@ import { FetchFailures } from './fetch-failures.ts';
 import type { LoadTotals } from './load-totals.ts';
 import type { Logger } from './logger.ts';
 import { dropKeptBuffers, giveBack } from './recycled-buffers.ts';
-import type { Database } from './warehouse/database.ts';
+import { type Database, isOutOfMemory } from './warehouse/database.ts';
 import {
   type BatchLoader,
   type ObjectStream,
@@ -58,7 +58,10 @@ export interface LoadPendingInput {
  */
 const MAX_BATCH_TYPES = 16;
 
-/** Of `load.memoryLimit`: what is downloaded and decoded comes on top. */
+/**
+ * Of `load.memoryLimit`: what is downloaded and decoded comes on top. When DuckDB cannot do with it, it gets all
+ * there is, for the rest of the run.
+ */
 const MEMORY_SHARE = 1 / 2;
 
 /**
@@ -66,6 +69,15 @@ const MEMORY_SHARE = 1 / 2;
  * other to compress its last rows.
  */
 const STREAM_SHARE = 4;
+
+/** Of `load.batchBytes`: what a batch with a stream may hold in memory while another object joins it. */
+const HELD_SHARE = 1 / 2;
+
+/**
+ * Records of more than a few kilobytes do not join: DuckDB keeps them in memory until they are a row group, or
+ * their batch ends.
+ */
+const USUAL_RECORD_BYTES = 2_048;
 
 /** A batch may be followed by so many objects in one transaction. */
 const MAX_STREAMED = 256;
@@ -117,8 +129,9 @@ async function loadRounds(
     try {
       await round.load();
     } catch (error) {
-      if (!(error instanceof StreamBroken)) throw error;
+      if (!streams || !(error instanceof StreamBroken || isOutOfMemory(error))) throw error;
       streams = false;
+      await database.limitMemory(input.config.load.memoryLimitBytes);
     }
     done += round.done;
   }
@@ -177,18 +190,14 @@ class Round {
   }
 
   async #take(arrival: Arrival): Promise<void> {
-    this.#count(arrival);
+    this.#waiting.shift();
     const { object, opened, failure, defect } = arrival;
+    if (defect) this.#input.totals.bytes += arrival.bytes;
     if (failure) await this.#failures.noteFailure(object, failure);
     if (opened || defect) await this.#failures.noteSuccess();
     if (defect) await this.#quarantine(object, defect);
     if (opened) await this.#add(opened);
     else this.done += 1;
-  }
-
-  #count({ bytes }: Arrival): void {
-    this.#waiting.shift();
-    this.#input.totals.bytes += bytes;
   }
 
   /** Adds an object to the batch and loads that when it is full, or large and more of its kind follows. */
@@ -206,7 +215,8 @@ class Round {
     this.#bytes += uncompressedBytes;
     const isFull = this.#rows >= config.load.batchRows || this.#bytes >= config.load.batchBytes;
     const isFollowed = this.#waiting[0]?.eventType === opened.eventType;
-    const isJoined = this.#streams && isFollowed && uncompressedBytes >= LARGE_BYTES;
+    const isJoined =
+      this.#streams && isFollowed && uncompressedBytes >= LARGE_BYTES && isUsual(opened);
     if (isFull || (isJoined && (await this.#canKeepUp(opened)))) await this.#flush(isJoined);
   }
 
@@ -221,34 +231,45 @@ class Round {
   /** The batch's memory, and what follows it for as long as there is room in its transaction. */
   #stream(takesMore: boolean): ObjectStream {
     const { config, signal } = this.#input;
+    const { batchRows, batchBytes } = config.load;
     const arriving = this.#arriving;
-    const mostRows = config.load.batchRows * STREAM_SHARE;
     let rows = this.#rows;
-    const takeReady = (accepts: (object: OpenedObject) => boolean) => {
+    let bytes = this.#bytes;
+    let heldBytes = this.#bytes;
+    const hasRoom = (asideBytes: number) =>
+      rows < batchRows * STREAM_SHARE &&
+      bytes < batchBytes * STREAM_SHARE &&
+      heldBytes + asideBytes < batchBytes * HELD_SHARE;
+    const takeReady: ObjectStream['takeReady'] = (accepts, asideBytes) => {
       const { ready } = arriving;
       const opened = ready?.opened;
-      if (ready === undefined || opened === undefined || signal?.aborted) return undefined;
-      if (rows >= mostRows || !accepts(opened)) return undefined;
-      this.#count(ready);
+      if (opened === undefined || signal?.aborted) return undefined;
+      if (!hasRoom(asideBytes) || !isUsual(opened) || !accepts(opened)) return undefined;
+      this.#waiting.shift();
       arriving.take();
       rows += opened.container.recordCount;
+      bytes += opened.container.uncompressedBytes;
+      heldBytes += opened.container.uncompressedBytes;
       return opened;
     };
     return {
       upcoming: takesMore ? this.#waiting.slice(0, MAX_STREAMED) : [],
       takeReady,
-      takeBatch: async (accepts) => {
+      takeBatch: async (accepts, asideBytes) => {
         const batch: OpenedObject[] = [];
-        const enough = rows + config.load.batchRows;
-        while (rows < Math.min(enough, mostRows)) {
+        const enough = rows + batchRows;
+        while (rows < enough && hasRoom(asideBytes)) {
           await arriving.wait();
-          const opened = takeReady(accepts);
+          const opened = takeReady(accepts, asideBytes);
           if (opened === undefined) break;
           batch.push(opened);
         }
         return batch;
       },
-      release: ({ container }) => giveBack(takeMemory(container)),
+      release: ({ container }) => {
+        if (container.blocks.length > 0) heldBytes -= container.uncompressedBytes;
+        giveBack(takeMemory(container));
+      },
     };
   }
 
@@ -276,7 +297,8 @@ class Round {
     this.#arriving.isHeldBack = false;
     totals.schemaChanges.push(...changes);
     for (const { object, status, readCount, duplicateCount, erasedCount, error } of outcomes) {
-      const { key, eventType } = object;
+      const { key, eventType, sizeBytes } = object;
+      totals.bytes += sizeBytes;
       if (status === 'loaded') {
         totals.loaded += 1;
         totals.countObject(eventType, readCount, duplicateCount);
@@ -294,4 +316,8 @@ class Round {
     giveBack(outcomes.flatMap(({ object }) => takeMemory(object.container)));
     onProgress(this.#total);
   }
+}
+
+function isUsual({ container }: OpenedObject): boolean {
+  return container.uncompressedBytes <= container.recordCount * USUAL_RECORD_BYTES;
 }

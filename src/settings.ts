@@ -307,7 +307,7 @@ const sections = z.strictObject({
       memoryLimit: size('256MB', {
         flag: '--memory-limit',
         description:
-          "DuckDB's memory, of which loading takes half; the process needs about 450 MB on top. More does not make loading faster, but large queries.",
+          "DuckDB's memory, of which loading mostly takes half; the process needs about 450 MB on top. More does not make loading faster, but large queries.",
       }),
       threads: optionalInteger(1, 256, {
         flag: '--threads',

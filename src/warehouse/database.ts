@@ -326,6 +326,11 @@ export function isRefusal(error: unknown): error is CurrentsError {
   return error instanceof CurrentsError && error.context.isRefusal === true;
 }
 
+/** Whether a statement took more memory than DuckDB may have. */
+export function isOutOfMemory(error: unknown): boolean {
+  return error instanceof CurrentsError && error.context.isOutOfMemory === true;
+}
+
 /** At byte 8 of every DuckDB file; DuckDB's documentation, "Storage versions", 2026-09. */
 const MAGIC = 'DUCK';
 /** Three headers of 4,096 bytes come before anything else; a shorter file never was a database. */
@@ -441,7 +446,7 @@ function translateStatementError(error: unknown, path: string): CurrentsError {
       code: 'DATABASE_FAILED',
       message: `cannot run SQL on ${path}: ${text.split('\n')[0]}`,
       hint: `give DuckDB more memory: --memory-limit ${suggestMemory(text)} (setting load.memoryLimit)`,
-      context: { path },
+      context: { path, isOutOfMemory: true },
       cause: error,
     });
   }

@@ -21,12 +21,15 @@ const START: RecordPosition = { block: 0, record: 0, pos: 0 };
 
 export class DoubtfulRecords {
   readonly #asides = new Map<number, Aside>();
+  /** Of single records. */
+  copiedBytes = 0;
 
   /** @param bytes so many records as a block has them */
   add(object: ScanObject, bytes: Buffer, records: number): void {
     const aside = this.#of(object);
     aside.copies.push(bytes);
     aside.copied += records;
+    this.copiedBytes += bytes.length;
   }
 
   /** All records from here on. */

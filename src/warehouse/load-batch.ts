@@ -104,10 +104,20 @@ class ObjectDefects extends Error {
 export interface ObjectStream {
   /** What may come, in this order; none at all is a stream too. */
   readonly upcoming: readonly { readonly key: string }[];
-  /** The next object if it is here and accepted. */
-  takeReady(accepts: (object: OpenedObject) => boolean): OpenedObject | undefined;
+  /**
+   * The next object if it is here and accepted, and there is memory for it.
+   *
+   * @param asideBytes what the batch holds beside objects that were not released
+   */
+  takeReady(
+    accepts: (object: OpenedObject) => boolean,
+    asideBytes: number,
+  ): OpenedObject | undefined;
   /** Waits for the next ones, until they are worth a statement or one is not accepted. */
-  takeBatch(accepts: (object: OpenedObject) => boolean): Promise<readonly OpenedObject[]>;
+  takeBatch(
+    accepts: (object: OpenedObject) => boolean,
+    asideBytes: number,
+  ): Promise<readonly OpenedObject[]>;
   /** Frees the memory of an object that has been read. */
   release(object: { readonly container: Container }): void;
 }
@@ -129,10 +139,18 @@ interface TypeGroup {
 
 const NO_DUPLICATES = { duplicateCount: 0, erasedCount: 0 };
 
+/** Where rows go, and what the door does to them on the way, by all schemas that they may have. */
+interface Target {
+  readonly table: EventTable;
+  readonly passage: ReturnType<PrivacyDoor['passageInto']>;
+}
+
 /** A stream on its way into one table. */
 interface Joining extends Following {
   readonly joined: readonly OpenedObject[];
   nextBatch(): Promise<readonly ScanObject[]>;
+  /** What is set aside takes memory from what may join. */
+  watch(doubtful: DoubtfulRecords): void;
 }
 
 /** Room in the sieve that a batch with a stream begins with. */
@@ -293,8 +311,13 @@ export class BatchLoader {
     const joining = stream?.upcoming.length
       ? await this.#join(stream, table, objects, sieve)
       : undefined;
-    const doubtful = await this.#insertNew(table, kept, sieve, joining);
-    const duplicates = await this.#insertDoubtful(table, doubtful);
+    // Those that join have schemas and marks of these.
+    const passage = this.#options.door?.passageInto(
+      table,
+      objects.map(({ container }) => container.schema.type),
+    );
+    const doubtful = await this.#insertNew({ table, passage }, kept, sieve, joining);
+    const duplicates = await this.#insertDoubtful({ table, passage }, doubtful);
     const joined = joining?.joined ?? [];
     for (const { objectId, container } of [...objects, ...joined]) {
       const { duplicateCount, erasedCount } = duplicates.get(objectId) ?? NO_DUPLICATES;
@@ -319,10 +342,14 @@ export class BatchLoader {
     const keys = new Set(stream.upcoming.map(({ key }) => key));
     for (const { key } of replaced) keys.delete(key);
     const schemas = new Set(objects.map(({ container }) => container.schema.fingerprint));
+    // Which fingerprints do not tell: decoding is the same.
+    const marked = new Set(objects.flatMap(({ container }) => listMarked(container)));
+    let aside: DoubtfulRecords | undefined;
     const accepts = ({ key, eventType, container }: OpenedObject) =>
       keys.has(key) &&
       eventType === table.eventType &&
       schemas.has(container.schema.fingerprint) &&
+      listMarked(container).every((field) => marked.has(field)) &&
       sieve?.hasRoom(container.recordCount) === true;
     const joined: OpenedObject[] = [];
     const join = (object: OpenedObject) => {
@@ -331,11 +358,14 @@ export class BatchLoader {
     };
     return {
       joined,
+      watch: (doubtful) => {
+        aside = doubtful;
+      },
       next: () => {
-        const object = stream.takeReady(accepts);
+        const object = stream.takeReady(accepts, aside?.copiedBytes ?? 0);
         return object && join(object);
       },
-      nextBatch: async () => (await stream.takeBatch(accepts)).map(join),
+      nextBatch: async () => (await stream.takeBatch(accepts, aside?.copiedBytes ?? 0)).map(join),
       release: (object) => stream.release(object),
     };
   }
@@ -346,27 +376,30 @@ export class BatchLoader {
    * @returns the rest
    */
   async #insertNew(
-    table: EventTable,
+    target: Target,
     objects: readonly ScanObject[],
     sieve: KeySieve | undefined,
     joining: Joining | undefined,
   ): Promise<readonly ScanObject[]> {
+    const { table } = target;
     // Without an id nothing is a duplicate.
     if (!table.columns.some(({ field }) => field === 'id')) {
-      await this.#insertRows(new BatchSource(table, objects));
+      await this.#insertRows(target, new BatchSource(table, objects));
       return [];
     }
     const ofTable = await sieve?.of(this.#database, table);
     if (ofTable === undefined) return objects;
-    const sifting = { sieve: ofTable, doubtful: new DoubtfulRecords() };
+    const doubtful = new DoubtfulRecords();
+    joining?.watch(doubtful);
+    const sifting = { sieve: ofTable, doubtful };
     this.#hasReleased ||= joining !== undefined;
     let next = objects;
     while (next.length > 0) {
-      await this.#insertRows(new BatchSource(table, next, sifting, joining));
+      await this.#insertRows(target, new BatchSource(table, next, sifting, joining));
       next = (await joining?.nextBatch()) ?? [];
     }
-    if (sifting.doubtful.hasUnsifted) sieve?.forget(table);
-    return sifting.doubtful.objects;
+    if (doubtful.hasUnsifted) sieve?.forget(table);
+    return doubtful.objects;
   }
 
   /**
@@ -376,9 +409,10 @@ export class BatchLoader {
    *   left out anyway
    */
   async #insertDoubtful(
-    table: EventTable,
+    target: Target,
     objects: readonly ScanObject[],
   ): Promise<ReadonlyMap<number, { duplicateCount: number; erasedCount: number }>> {
+    const { table } = target;
     const counts = new Map<number, { duplicateCount: number; erasedCount: number }>();
     if (objects.length === 0) return counts;
     const all = objects.map(({ objectId, container }) => ({ objectId, container }));
@@ -394,7 +428,7 @@ export class BatchLoader {
       const left = object.container.recordCount - rows.size - erased.size + both;
       if (left > 0) kept.push(skipRows(object, new Set([...rows, ...erased])));
     }
-    if (kept.length > 0) await this.#insertRows(new BatchSource(table, kept));
+    if (kept.length > 0) await this.#insertRows(target, new BatchSource(table, kept));
     return counts;
   }
 
@@ -409,24 +443,19 @@ export class BatchLoader {
     );
   }
 
-  async #insertRows(source: BatchSource): Promise<void> {
-    const { table, objects } = source;
-    const target = `events.${quoteIdentifier(table.name)}`;
-    await this.#run(source, async (scan) => {
-      const columns = [
-        ...table.columns.map((column) => quoteIdentifier(column.name)),
-        ...(table.hasRescued ? [RESCUED_COLUMN] : []),
-        OBJECT_ID_COLUMN,
-      ].join(', ');
-      const passage = this.#options.door?.passageInto(
-        table,
-        objects.map(({ container }) => container.schema.type),
-      );
-      await this.#database.run(
-        `insert into ${target} (${columns}) select ${passage?.columns ?? columns} from ${scan}`,
+  async #insertRows({ table, passage }: Target, source: BatchSource): Promise<void> {
+    const columns = [
+      ...table.columns.map((column) => quoteIdentifier(column.name)),
+      ...(table.hasRescued ? [RESCUED_COLUMN] : []),
+      OBJECT_ID_COLUMN,
+    ].join(', ');
+    await this.#run(source, async (scan) =>
+      this.#database.run(
+        `insert into events.${quoteIdentifier(table.name)} (${columns})
+         select ${passage?.columns ?? columns} from ${scan}`,
         passage?.values,
-      );
-    });
+      ),
+    );
     // A value had no place, so that not all rows are in.
     if (source.needsRescued) this.#rescuing.add(table.eventType);
   }
@@ -534,6 +563,11 @@ export class BatchLoader {
 
 function toScanObject({ objectId, container }: OpenedObject): ScanObject {
   return { objectId, container };
+}
+
+/** Fields that the file marks as personal. */
+function listMarked({ schema }: Container): readonly string[] {
+  return schema.type.fields.flatMap(({ name, pii }) => (pii ? [name] : []));
 }
 
 function skipRows(object: ScanObject, skippedRows: ReadonlySet<number> | undefined): ScanObject {

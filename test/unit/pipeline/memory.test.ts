@@ -2,8 +2,11 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { CODEC_NAMES, type CodecName } from '../../../src/avro/codecs.ts';
+import { CurrentsError } from '../../../src/errors.ts';
+import { Database } from '../../../src/warehouse/database.ts';
+import { BatchLoader } from '../../../src/warehouse/load-batch.ts';
 import { anEvent, aSchema } from '../../support/event-builders.ts';
 import { createRandom } from '../../support/seeded-random.ts';
 import { aKey, TestBucket } from '../../support/test-bucket.ts';
@@ -58,10 +61,10 @@ describe('objects that have been loaded', () => {
 
 describe('large objects of one event type', () => {
   const COUNT = 7;
-  const RECORDS = 12;
-  // Above what counts as large.
-  const BYTES = 800_000;
-  const FLAGS = { 'load.batchRows': String(RECORDS), 'load.batchBytes': '40MB' };
+  const RECORDS = 5_000;
+  // Above what counts as a large object, and below what counts as a large record.
+  const BYTES = 1_800;
+  const FLAGS = { 'load.batchRows': String(RECORDS), 'load.batchBytes': '60MB' };
 
   /** Each event's note is its number again and again. */
   async function putAll(bucket: TestBucket): Promise<readonly string[]> {
@@ -79,7 +82,7 @@ describe('large objects of one event type', () => {
             .repeat(BYTES / 8),
         }),
       );
-      await bucket.put(key, SCHEMA, records, { recordsPerBlock: 5 });
+      await bucket.put(key, SCHEMA, records, { recordsPerBlock: 700 });
     }
     return keys;
   }
@@ -138,5 +141,51 @@ describe('large objects of one event type', () => {
       pending: 3,
     });
     expect((await bucket.cycle({}, FLAGS)).objects).toMatchObject({ loaded: 3, pending: 0 });
+  });
+
+  it('join no batch that is in doubt as a whole, and so stays in memory', async () => {
+    const bucket = new TestBucket();
+    // All others happened before it.
+    await bucket.put(aKey(0, '2026-09-01-09'), SCHEMA, [anEvent(10_000_000, { note: '' })]);
+    await bucket.cycle();
+    await putAll(bucket);
+    const held: number[] = [];
+    await bucket.cycle({}, FLAGS, {
+      onProgress: (progress) => {
+        if (progress.phase === 'loading') held.push(progress.objects);
+      },
+    });
+    // 30 MB are half of a batch: three objects, and the one that goes beyond.
+    expect(Math.max(...held.map((loaded, at) => loaded - (held[at - 1] ?? 0)))).toBeLessThanOrEqual(
+      4,
+    );
+    expect(held.at(-1)).toBe(COUNT);
+  });
+});
+
+describe('a load that takes more memory than it was given', () => {
+  it('goes on with all that there is, once', async () => {
+    const bucket = new TestBucket();
+    await bucket.put(aKey(1), SCHEMA, [anEvent(1, { note: '' })]);
+    const limits: number[] = [];
+    const limit = vi.spyOn(Database.prototype, 'limitMemory').mockImplementation(async (bytes) => {
+      limits.push(bytes);
+    });
+    const error = new CurrentsError({
+      code: 'DATABASE_FAILED',
+      message: 'Out of Memory Error',
+      context: { isOutOfMemory: true },
+    });
+    const load = vi.spyOn(BatchLoader.prototype, 'load').mockRejectedValueOnce(error);
+    onTestFinished(() => {
+      limit.mockRestore();
+      load.mockRestore();
+    });
+    expect((await bucket.cycle()).objects).toMatchObject({ loaded: 1, pending: 0 });
+    expect(limits.slice(0, 2)).toEqual([128_000_000, 256_000_000]);
+    load.mockRejectedValue(error);
+    await bucket.put(aKey(2), SCHEMA, [anEvent(2, { note: '' })]);
+    await expect(bucket.cycle()).rejects.toThrow('Out of Memory');
+    expect(load).toHaveBeenCalledTimes(4);
   });
 });

@@ -2,11 +2,13 @@
 
 import { describe, expect, it } from 'vitest';
 import { takeMemory } from '../../../src/avro/container-reader.ts';
+import { PrivacyRules } from '../../../src/privacy-rules.ts';
 import {
   type ObjectStream,
   type OpenedObject,
   StreamBroken,
 } from '../../../src/warehouse/load-batch.ts';
+import { PrivacyDoor } from '../../../src/warehouse/privacy-door.ts';
 import { anEvent, aSchema, events } from '../../support/event-builders.ts';
 import { type TestObject, TestWarehouse } from '../../support/test-warehouse.ts';
 
@@ -16,20 +18,23 @@ const SCHEMA = aSchema();
 class TestStream implements ObjectStream {
   readonly upcoming: readonly OpenedObject[];
   readonly #waiting: OpenedObject[];
-  readonly #isSlow: boolean;
+  readonly #isSlow: boolean | 'at first';
+  #waits = 0;
   released = 0;
 
-  constructor(objects: readonly OpenedObject[], isSlow: boolean) {
+  constructor(objects: readonly OpenedObject[], isSlow: boolean | 'at first') {
     this.upcoming = objects;
     this.#waiting = [...objects];
     this.#isSlow = isSlow;
   }
 
   takeReady(accepts: (object: OpenedObject) => boolean): OpenedObject | undefined {
-    return this.#isSlow ? undefined : this.#take(accepts);
+    const isLate = this.#isSlow === 'at first' ? this.#waits === 0 : this.#isSlow;
+    return isLate ? undefined : this.#take(accepts);
   }
 
   async takeBatch(accepts: (object: OpenedObject) => boolean): Promise<readonly OpenedObject[]> {
+    this.#waits += 1;
     const object = this.#take(accepts);
     return object === undefined ? [] : [object];
   }
@@ -170,5 +175,43 @@ describe('objects of a stream', () => {
     await warehouse.loader().load(opened, arriving);
     expect(arriving.released).toBe(2);
     expect(opened.map(({ container }) => container.blocks)).toEqual([[], []]);
+  });
+
+  it.each([
+    ['of the batch', ['marked', 'plain', 'plain', 'marked']],
+    ['that joins later', ['plain', 'plain', 'marked', 'plain']],
+    ['that is alone', ['plain', 'marked']],
+  ])('are hashed as the marks of any object %s want it', async (_, kinds) => {
+    const warehouse = await TestWarehouse.forTest();
+    const plain = aSchema({ note: 'string' });
+    // The two have one fingerprint.
+    const schemas: Readonly<Record<string, string>> = {
+      plain,
+      marked: plain.replace('"name":"note"', '"name":"note","pii":true'),
+    };
+    const objects = kinds.map(
+      (kind, at): TestObject => ({
+        schema: schemas[kind] as string,
+        records: events(at * 10, at * 10 + 10).map((event) => ({
+          ...event,
+          note: `secret ${kind}`,
+        })),
+      }),
+    );
+    const [first, ...following] = await warehouse.discover(objects);
+    const door = new PrivacyDoor(new PrivacyRules({ hash: ['pii'], drop: [] }), 'a key for tests');
+    const loader = warehouse.loader('evolve', door);
+    const { outcomes } = await loader.load(
+      [first as OpenedObject],
+      new TestStream(following, 'at first'),
+    );
+    const rest = following.slice(outcomes.length - 1);
+    for (const one of rest) await loader.load([one]);
+    expect(await readIds(warehouse)).toBe(kinds.length * 10);
+    expect(
+      await warehouse.column(
+        "select count(*)::int from events.test_event where note = 'secret marked'",
+      ),
+    ).toEqual([0]);
   });
 });
