@@ -224,6 +224,8 @@ export class BatchCursor {
         this.#source.sifting?.doubtful.addRest(this.#open.object, cells.position);
         this.#open = undefined;
         outcome = OUTCOME.done;
+        // A record that was begun has left its nulls in the next row.
+        break;
       }
     }
     if (rows > 0) {

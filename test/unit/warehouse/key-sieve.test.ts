@@ -16,6 +16,7 @@ const SCHEMA = aSchema({
   n: ['null', 'int'],
   note: NULLABLE_TEXT,
   tags: { type: 'array', items: NULLABLE_TEXT },
+  properties: NULLABLE_TEXT,
 });
 /** No compiled decoder covers maps. */
 const UNCOVERED = aSchema({ ...fieldsOf(SCHEMA), extra: { type: 'map', values: 'int' } });
@@ -35,6 +36,8 @@ function describeEvent(number: number, hasId = true, hasTime = true) {
     n: number % 4 === 0 ? null : number,
     note: number % 5 === 0 ? null : `note ${'of some length '.repeat(number % 3)}${number}`,
     tags: Array.from({ length: number % 6 }, (_, at) => (at % 2 === 0 ? `tag ${number}` : null)),
+    // Not all of it is JSON, which its column has to be.
+    properties: number % 7 === 5 ? `{"n": ${number}` : number % 7 === 6 ? null : `{"n":${number}}`,
     extra: {},
   };
 }
@@ -84,8 +87,13 @@ describe('for any events, split into objects of any shape and batches of one loa
           }
           const loader = warehouse.loader();
           for (const batch of batches) await loadWith(warehouse, loader, batch as TestObject[]);
+          // It comes with the first value that has no place.
+          await warehouse.database.run(
+            'alter table events.test_event add column if not exists _rescued json',
+          );
           const rows = await warehouse.column<string>(
-            `select to_json({id: id, time: epoch(time)::int, n: n, note: note, tags: tags})::varchar
+            `select to_json({id: id, time: epoch(time)::int, n: n, note: note, tags: tags,
+                             properties: coalesce(properties::varchar, _rescued->>'properties')})::varchar
              from events.test_event`,
           );
           expect(rows.toSorted()).toEqual([...distinct.values()].toSorted());
