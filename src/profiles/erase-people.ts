@@ -17,6 +17,7 @@ import {
   tombstoneOf,
   tombstoneOfHashed,
 } from '../warehouse/tombstones.ts';
+import { keepErasedMerges } from './erased-merges.ts';
 import { type PersonColumn, personColumnsOf } from './erasure-rules.ts';
 import {
   findAllIds,
@@ -78,7 +79,7 @@ export async function erasePeople(
       await makeScratchTables(database);
       await askFor(database, options);
       const tables = await listPersonTables(database);
-      await findAllIds(database, tables);
+      await findAllIds(database, tables, options.key);
       if (!options.dryRun) await options.beforeErasing?.();
       for (const table of tables) await eraseEvents(database, table);
       await withdrawFromOthers(database, tables, options.now);
@@ -87,6 +88,7 @@ export async function erasePeople(
       const last = await readLastErasure(database);
       erasures = await writeCertificates(database, options.now, last);
       await writeTombstones(database, options.key, last);
+      await keepErasedMerges(database, options.key);
       await database.run('delete from c360.erasure_queue');
       if (options.dryRun) throw new DryRun();
       await dropScratchTables(database);
@@ -162,6 +164,7 @@ const SCRATCH: Readonly<Record<string, string>> = {
   placeholders: 'erasure_no integer, id varchar',
   removed_rows: 'erasure_no integer, table_name varchar, object_id bigint, removed bigint',
   others: 'kind varchar, id varchar',
+  merges_of_others: 'user_id varchar, orphaned_by_id varchar',
   seen_ids: 'erasure_no integer, kind varchar, id varchar',
   asked_ids: 'erasure_no integer, subject varchar, cause varchar, requested_at timestamp',
 };
@@ -233,7 +236,9 @@ async function askFor(database: Database, { key, now, ids }: ErasureOptions): Pr
 
 async function eraseEvents(database: Database, person: PersonTable): Promise<void> {
   const { table, name, columns, time } = person;
-  const user = columns.find(({ field }) => field === 'user_id')?.column;
+  const [user, survivor] = ['user_id', 'orphaned_by_id'].map(
+    (wanted) => columns.find(({ field }) => field === wanted)?.column,
+  );
   const isOfOther =
     user === undefined
       ? 'false'
@@ -256,7 +261,7 @@ async function eraseEvents(database: Database, person: PersonTable): Promise<voi
         coalesce(${isOfOther}, false)
       from ${name} e join erasing x on ${match}`,
   );
-  await eraseDoomed(database, { name, label: `events.${table.name}`, doomed, user });
+  await eraseDoomed(database, { name, label: `events.${table.name}`, doomed, user, survivor });
 }
 
 /** What their events told is in what was sent of them, and has to leave the books and files of syncs too. */
@@ -321,6 +326,8 @@ async function eraseDoomed(
     readonly doomed: readonly string[];
     /** The column with the Braze id of an event. */
     readonly user?: string | undefined;
+    /** The column with the one that it was merged into. */
+    readonly survivor?: string | undefined;
   },
 ): Promise<void> {
   if (target.doomed.length === 0) return;
@@ -345,6 +352,12 @@ async function eraseDoomed(
       `insert into others select distinct 'user_id', ${target.user}::varchar from ${target.name}
        where rowid in (select row_id from doomed where is_of_other) and ${namesSomebody(target.user)}`,
     );
+  if (target.user !== undefined && target.survivor !== undefined)
+    await database.run(
+      `insert into merges_of_others select ${target.user}::varchar, ${target.survivor}::varchar
+       from ${target.name} where rowid in (select row_id from doomed where is_of_other)
+         and ${namesSomebody(target.user)} and ${namesSomebody(target.survivor)}`,
+    );
   // An event of somebody else goes too: what the profiles took from its object cannot be taken back.
   await database.run(
     `update c360.applied set attempts = -1
@@ -357,7 +370,7 @@ async function eraseDoomed(
 /**
  * Both forms of each id: as Braze writes it, and as the door may have hashed it. A placeholder gets one that blocks
  * nothing: it says that a load need not ask about it again. Others who lost events get one of a kind that concerns
- * nothing but files staged before (sync/erase-staged.ts).
+ * nothing but files staged before (sync/erase-staged.ts). What is a tombstone already (erased-merges.ts) is one.
  */
 async function writeTombstones(database: Database, key: string, last: number): Promise<void> {
   await database.run(
@@ -367,7 +380,9 @@ async function writeTombstones(database: Database, key: string, last: number): P
        union all select 'external_id', id, erasure_no, '-infinity'::timestamp from placeholders),
      hashes as (
        select kind, ${tombstoneOf('kind', 'id')} as hash, until, erasure_no from ids
-       union all select kind, ${tombstoneOfHashed('kind', 'id')}, until, erasure_no from ids)
+       union all select kind, ${tombstoneOfHashed('kind', 'id')}, until, erasure_no from ids
+       union all select kind, id, until, erasure_no from ids where kind = 'user_id' and id in (
+         select unnest([one, other]) from c360.merge_tombstones))
      select kind, hash, max(until), $3::bigint + min(erasure_no) from hashes h
      where until > '-infinity'::timestamp
        or not exists (from c360.tombstones t where t.kind = h.kind and t.hash = h.hash)

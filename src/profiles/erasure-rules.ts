@@ -41,6 +41,7 @@ export const ERASURE_RULES: Readonly<Record<string, readonly PersonColumn[]>> = 
   'c360.state': NOBODY,
   // Keyed hashes and counts, on purpose.
   'c360.tombstones': NOBODY,
+  'c360.merge_tombstones': NOBODY,
   'c360.erasures': NOBODY,
   // Emptied by the erasure that it asks for.
   'c360.erasure_queue': NOBODY,

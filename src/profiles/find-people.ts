@@ -10,6 +10,7 @@
 import { type Database, quoteIdentifier } from '../warehouse/database.ts';
 import { type EventTable, readEventTable } from '../warehouse/event-tables.ts';
 import { type ErasureColumn, listErasureColumns, namesSomebody } from '../warehouse/tombstones.ts';
+import { addErasedMerges } from './erased-merges.ts';
 
 const MAX_PEOPLE_OF_EXTERNAL_ID = 10;
 
@@ -44,13 +45,17 @@ export async function listPersonTables(database: Database): Promise<readonly Per
   return tables;
 }
 
-/** Completes `erasing`, which holds the ids that were asked for. */
+/**
+ * Completes `erasing`, which holds the ids that were asked for. Of a user whom only erased merges name, the
+ * tombstone stands there (erased-merges.ts).
+ */
 export async function findAllIds(
   database: Database,
   tables: readonly PersonTable[],
+  key: string,
 ): Promise<void> {
   await addUsersOfExternalIds(database, tables);
-  await addMergedUsers(database);
+  await addMergedUsers(database, tables, key);
   await addFound(database, tables, { from: 'user_id', to: 'external_id' });
   await removePlaceholders(database, tables);
   await addFound(database, tables, { from: 'user_id', to: 'request_id' });
@@ -96,7 +101,11 @@ async function addIds(database: Database, kind: string, found: string): Promise<
   );
 }
 
-async function addMergedUsers(database: Database): Promise<void> {
+async function addMergedUsers(
+  database: Database,
+  tables: readonly PersonTable[],
+  key: string,
+): Promise<void> {
   const orphans = await readEventTable(database, 'users.UserOrphan');
   const [from, into] = ['user_id', 'orphaned_by_id'].map((field) =>
     orphans?.columns.find((column) => column.field === field),
@@ -115,6 +124,12 @@ async function addMergedUsers(database: Database): Promise<void> {
      select one, other from merges where one <> other
      union select other, one from merges where one <> other`,
   );
+  const users = tables.flatMap(({ name, columns }) =>
+    columns
+      .filter(({ kind }) => kind === 'user_id')
+      .map(({ column }) => `select ${column}::varchar from ${name}`),
+  );
+  await addErasedMerges(database, users, key);
   for (;;) {
     const before = await countErasing(database);
     await addIds(

@@ -439,6 +439,8 @@ const MIGRATIONS: readonly string[] = [
   alter table ops.runs add column if not exists events_erased bigint;
   `,
   'alter table c360.erasures add column unstaged_at timestamp',
+  // Merges of people who are not erased, by what is left of them: the tombstones that both would have.
+  'create table c360.merge_tombstones (one varchar not null, other varchar not null)',
 ];
 
 const COMMENTS: Readonly<Record<string, string>> = {
@@ -480,6 +482,8 @@ const COMMENTS: Readonly<Record<string, string>> = {
     'Keyed hashes of the ids of erased people: what they are in is not loaded again.',
   'c360.erasures':
     'What was erased, one row for each id that somebody asked to erase; names nobody.',
+  'c360.merge_tombstones':
+    'Internal: keyed hashes of two users that an erased event told to be one, so that they are erased together.',
   'c360.erasure_queue':
     'Internal: ids that a load found to belong to an erased person, until the cycle erases them.',
   'c360.identities':

@@ -9,6 +9,9 @@
  * A batch may tell more about an erased person than was known: a merge with another user id, an external id, or a
  * request of an agent whose tool calls have no user. These wait in c360.erasure_queue for the erasure at the end of
  * the cycle.
+ *
+ * A merge of two people who are not erased is left out, too, when it carries the external id of somebody who is:
+ * then c360.merge_tombstones has to remember it (profiles/erased-merges.ts).
  * Without tombstones none of this is asked.
  */
 import { type Database, quoteIdentifier, quoteLiteral } from './database.ts';
@@ -105,9 +108,10 @@ export class Tombstones {
       return `exists (from found_ids f where f.kind = '${kind}' and f.id = ${column}::varchar
         and (${quoteIdentifier(time.name)} <= f.until) is not false)`;
     });
+    const isErased = `(${matches.join(' or ')})`;
     const rows = await this.#database.rows<{ object_id: number; row_index: number }>(
       `select ${OBJECT_ID_COLUMN}::double as object_id, ${ROW_COLUMN} as row_index
-       from ${scan} where ${matches.join(' or ')}`,
+       from ${scan} where ${isErased}`,
     );
     for (const { object_id, row_index } of rows) {
       const ofObject = erased.get(object_id);
@@ -115,6 +119,11 @@ export class Tombstones {
       else erased.set(object_id, new Set([row_index]));
     }
     await this.#queueRelated(columns, scan, treatmentOf);
+    await this.#keepMerges(
+      columns,
+      `${scan} where ${ROW_COLUMN} >= 0 and ${isErased}`,
+      treatmentOf,
+    );
     await this.#database.run('drop table found_ids');
     return erased;
   }
@@ -176,6 +185,30 @@ export class Tombstones {
         isHashed ? this.#pads : [],
       );
     }
+  }
+
+  /** Merges that are left out although neither of both is erased: else the other one is in the queue. */
+  async #keepMerges(
+    columns: readonly ErasureColumn[],
+    erased: string,
+    treatmentOf: (field: string) => 'hash' | 'drop' | undefined,
+  ): Promise<void> {
+    const [user, survivor] = ['user_id', 'orphaned_by_id'].map((wanted) =>
+      columns.find(({ field }) => field === wanted),
+    );
+    if (user === undefined || survivor === undefined) return;
+    if (treatmentOf(survivor.field) === 'drop') return;
+    await this.#database.run(
+      `insert into c360.merge_tombstones
+       with merges as (
+         select distinct ${user.column}::varchar as one, ${survivor.column}::varchar as other,
+           ${isFound(user.column, user.kind)} or ${isFound(survivor.column, survivor.kind)} as is_queued
+         from ${erased})
+       select ${tombstoneOf("'user_id'", 'one')}, ${tombstoneOf("'user_id'", 'other')} from merges
+       where not is_queued and one <> other and ${namesSomebody('one')} and ${namesSomebody('other')}
+       except from c360.merge_tombstones`,
+      this.#pads,
+    );
   }
 }
 

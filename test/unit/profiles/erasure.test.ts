@@ -303,6 +303,67 @@ describe('an external id', () => {
   });
 });
 
+describe('a merge that went because of the external id of somebody else', () => {
+  const [a, b, c] = [1, 2, 3].map((number) => userId('zelda', number)) as [string, string, string];
+  const chain = [anOrphan(300, 'otto', a, b), anOrphan(301, 'otto', b, c)];
+
+  /** Of events, nothing but the chain of merges names b, and nothing else tells that a and c are one. */
+  async function twoOfThree(): Promise<TestBucket> {
+    const bucket = await aBucket(['otto', 'ida']);
+    await putEvents(bucket, OPEN, [
+      anOpen(30, 'zelda', { user_id: a, external_user_id: null }),
+      anOpen(31, 'zelda', { user_id: c, external_user_id: null }),
+    ]);
+    return bucket;
+  }
+
+  const opens = 'select distinct user_id from events.users_messages_email_open order by 1';
+
+  it.each([
+    ['loaded before', true, {}],
+    ['left out of a load', false, {}],
+    ['loaded before, with hashed ids', true, { 'privacy.hash': ['pii.id', 'pii.email'] }],
+    ['left out of a load, with hashed ids', false, { 'privacy.hash': ['pii.id', 'pii.email'] }],
+  ] as const)('still tells who is erased with whom: %s', async (_, isEarly, settings) => {
+    const bucket = await twoOfThree();
+    if (isEarly) await putEvents(bucket, ORPHAN, chain);
+    await bucket.cycle({}, settings);
+    const identifier = { kind: 'braze_id', value: b } as const;
+    await bucket.withDatabase(async (database) =>
+      fillOutbox(database, aRun(), [{ identifier, attributes: '{"a":1}' }]),
+    );
+    await forgetPeople(bucket.config(settings), [userId('otto')], { now: () => bucket.now });
+    if (!isEarly) await putEvents(bucket, ORPHAN, chain);
+    await bucket.cycle({}, settings);
+    expect(await bucket.column('select count(*) from events.users_userorphan')).toEqual([0n]);
+    expect(await bucket.column('select count(*) from c360.merge_tombstones')).not.toEqual([0n]);
+    expect(readAllBytes(bucket)).toContain(b);
+    expect(await bucket.column(opens)).toHaveLength(3);
+    await putEvents(bucket, DELETE, [anEvent(500, { user_id: a })]);
+    expect((await bucket.cycle({}, settings)).erasures).toMatchObject({ people: 1, events: 3 });
+    expect(await bucket.column(opens)).toHaveLength(1);
+    expect(readAllBytes(bucket)).not.toContain('zelda');
+    expect(await bucket.rows('from c360.merge_tombstones')).toEqual([]);
+    await putEvents(bucket, OPEN, [anOpen(32, 'zelda', { user_id: b, external_user_id: null })]);
+    expect((await bucket.cycle({}, settings)).events).toMatchObject({ loaded: 0, erased: 1 });
+  });
+
+  it('with nobody is no merge', async () => {
+    const bucket = await twoOfThree();
+    await putEvents(bucket, ORPHAN, [
+      anOrphan(300, 'otto', a, '[REDACTED]'),
+      anOrphan(301, 'otto', c, '[REDACTED]'),
+    ]);
+    await bucket.cycle();
+    await forgetPeople(bucket.config(), [userId('otto')], { now: () => bucket.now });
+    await putEvents(bucket, ORPHAN, [anOrphan(302, 'otto', c, ''), anOrphan(303, 'otto', c, c)]);
+    await putEvents(bucket, DELETE, [anEvent(500, { user_id: a })]);
+    await bucket.cycle();
+    expect(await bucket.rows('from c360.merge_tombstones')).toEqual([]);
+    expect(await bucket.column(opens)).toEqual([userId('ida'), c]);
+  });
+});
+
 describe('forgetting by id', () => {
   it('finds people by Braze id and by external id, several at once', async () => {
     const bucket = await aBucket(['zelda', 'otto', 'ida', 'ada']);

@@ -1,0 +1,68 @@
+/**
+ * Merges whose event was erased although neither of both users was: what they told for the erasures to come.
+ *
+ * A merge that carries the external id of somebody who is erased goes with that person, and joins no profiles any
+ * more. But whoever of its two users is erased later has to take the other one along, so keyed hashes of both stay
+ * in c360.merge_tombstones: those that their tombstones would have. The event that is left out of a load is
+ * remembered there by warehouse/tombstones.ts.
+ */
+import type { Database } from '../warehouse/database.ts';
+import { hashPads } from '../warehouse/keyed-hash.ts';
+import { tombstoneOf, tombstoneOfHashed } from '../warehouse/tombstones.ts';
+
+/** Both forms of an id, as for tombstones of people: as Braze writes it, and as the door may have hashed it. */
+function tombstonesOf(user: string): string {
+  return `[${tombstoneOf("'user_id'", user)}, ${tombstoneOfHashed("'user_id'", user)}]`;
+}
+
+/**
+ * Adds them to `merge_ends(one, other)`, both ways. A user whom nothing else names any more stands there by the
+ * tombstone. Whose the hashes are tells only a look at everybody, so without such merges nothing is looked at.
+ *
+ * @param users SQL of queries of Braze ids: where else than in c360 and sync there are some
+ */
+export async function addErasedMerges(
+  database: Database,
+  users: readonly string[],
+  key: string,
+): Promise<void> {
+  const { found } = await database.row<{ found: boolean }>(
+    'select count(*) > 0 as found from c360.merge_tombstones',
+  );
+  if (!found) return;
+  const ofSyncs = ['people', 'outbox', 'rejected'].map(
+    (table) => `select identifier from sync.${table} where identifier_kind = 'braze_id'`,
+  );
+  const everybody = [
+    "select id from erasing where kind = 'user_id'",
+    'select user_id from c360.users',
+    ...ofSyncs,
+    ...users,
+  ];
+  await database.run(
+    `insert into merge_ends
+     with users(id) as (${everybody.join(' union ')}),
+     known as (select id, unnest(${tombstonesOf('id')}) as hash from users where id is not null),
+     merges as (
+       select coalesce(a.id, m.one) as one, coalesce(b.id, m.other) as other
+       from c360.merge_tombstones m
+       left join known a on a.hash = m.one left join known b on b.hash = m.other)
+     select one, other from merges union select other, one from merges`,
+    hashPads(key),
+  );
+}
+
+/** Keeps those of `merges_of_others(user_id, orphaned_by_id)`, once the tombstones of this erasure are written. */
+export async function keepErasedMerges(database: Database, key: string): Promise<void> {
+  await database.run(
+    `delete from c360.merge_tombstones
+     where one in (select hash from c360.tombstones where kind = 'user_id')`,
+  );
+  await database.run(
+    `insert into c360.merge_tombstones
+     select unnest(${tombstonesOf('user_id')}), unnest(${tombstonesOf('orphaned_by_id')})
+     from (select distinct * from merges_of_others) where user_id <> orphaned_by_id
+     except from c360.merge_tombstones`,
+    hashPads(key),
+  );
+}
