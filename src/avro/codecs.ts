@@ -6,12 +6,8 @@
  * ends early.
  */
 import { CurrentsError } from '../errors.ts';
-import { bzip2Codec } from './bzip2-codec.ts';
 import { type Codec, OutputLimitReached } from './codec.ts';
 import { deflateCodec } from './deflate-codec.ts';
-import { snappyCodec } from './snappy-codec.ts';
-import { xzCodec } from './xz-codec.ts';
-import { zstandardCodec } from './zstandard-codec.ts';
 
 /** The value of `avro.codec`. */
 export type CodecName = 'null' | 'deflate' | 'snappy' | 'zstandard' | 'bzip2' | 'xz';
@@ -24,24 +20,35 @@ const nullCodec: Codec = {
   },
 };
 
-const CODECS: Readonly<Record<CodecName, Codec>> = {
-  null: nullCodec,
-  deflate: deflateCodec,
-  snappy: snappyCodec,
-  zstandard: zstandardCodec,
-  bzip2: bzip2Codec,
-  xz: xzCodec,
+/** Those that bring a library are loaded by the first block that needs them: together they take 20 MB. */
+const LOADERS: Readonly<Record<CodecName, () => Promise<Codec>>> = {
+  null: async () => nullCodec,
+  deflate: async () => deflateCodec,
+  snappy: async () => (await import('./snappy-codec.ts')).snappyCodec,
+  zstandard: async () => (await import('./zstandard-codec.ts')).zstandardCodec,
+  bzip2: async () => (await import('./bzip2-codec.ts')).bzip2Codec,
+  xz: async () => (await import('./xz-codec.ts')).xzCodec,
 };
 
-export const CODEC_NAMES = Object.keys(CODECS) as readonly CodecName[];
+export const CODEC_NAMES = Object.keys(LOADERS) as readonly CodecName[];
+
+const loaded = new Map<CodecName, Codec>();
+
+async function loadCodec(name: CodecName): Promise<Codec> {
+  const known = loaded.get(name);
+  if (known !== undefined) return known;
+  const codec = await LOADERS[name]();
+  loaded.set(name, codec);
+  return codec;
+}
 
 export function isCodecName(name: string): name is CodecName {
-  return Object.hasOwn(CODECS, name);
+  return Object.hasOwn(LOADERS, name);
 }
 
 /** The bytes of one block as they go into a container. */
-export function compressBlock(codec: CodecName, bytes: Buffer): Promise<Buffer> {
-  return CODECS[codec].compress(bytes);
+export async function compressBlock(codec: CodecName, bytes: Buffer): Promise<Buffer> {
+  return (await loadCodec(codec)).compress(bytes);
 }
 
 /**
@@ -56,8 +63,9 @@ export async function decompressBlock(
   maxBytes: number,
   block: number,
 ): Promise<Buffer> {
+  const loadedCodec = await loadCodec(codec);
   try {
-    return await CODECS[codec].decompress(bytes, maxBytes);
+    return await loadedCodec.decompress(bytes, maxBytes);
   } catch (cause) {
     if (cause instanceof OutputLimitReached) {
       throw new CurrentsError({

@@ -6,7 +6,6 @@
  * leaves in a header, to this origin alone, since redirects are not followed; nothing that is thrown or
  * returned holds it. Not by Node's own fetch: with bodies of 60 KB its streams took a third of a sync's time.
  */
-import { request } from 'undici';
 import { CurrentsError } from '../errors.ts';
 import { parseRateNotice, type RateNotice } from './rate-limit.ts';
 import { parseTrackAnswer, type TrackAnswer } from './track-answer.ts';
@@ -52,6 +51,8 @@ export function createBrazeClient({ endpoint, apiKey, timeoutMs }: BrazeAccess):
   return {
     endpoint,
     track: async (body) => {
+      // Only who sends needs it, and it takes 20 MB.
+      const { request } = await import('undici');
       try {
         const response = await request(`${endpoint}/users/track`, {
           method: 'POST',
