@@ -51,10 +51,10 @@ const MAGIC = Buffer.from('Obj\x01', 'latin1');
 const SYNC_BYTES = 16;
 /** Records may take no bytes at all (all fields null); their number then bounds our work, so it is bounded here. */
 const MAX_EMPTY_RECORDS = 10_000_000;
-/** Threads that zlib and snappy use by default. */
-const DECOMPRESS_CONCURRENCY = 4;
+/** Of a few kilobytes each, so many are done while the event loop turns once; of large ones, a few keep all threads busy. */
+const DECOMPRESS_AHEAD = 32;
 /** Writers end a block at some ten kilobytes, a few at a megabyte or so. */
-const LARGE_BLOCK_BYTES = 4 * 1024 * 1024;
+const SMALL_BLOCK_BYTES = 4 * 1024 * 1024;
 
 /**
  * Parses header, checks every sync marker, splits and decompresses all blocks; the file must end exactly
@@ -103,8 +103,9 @@ export function takeMemory({ blocks }: Container): readonly Buffer[] {
 }
 
 /**
- * The bytes of all blocks, a few side by side. Large ones go one by one: while a block is made, its bytes
- * are there twice, and a bomb is a row of blocks that are as large as they may be.
+ * The bytes of all blocks, in their order. The next ones are begun while the first is waited for: it is looked
+ * for only between two turns of whatever else there is to do. A block that is large is made alone, once more:
+ * meanwhile its bytes are there twice, and a bomb is a row of blocks that are as large as they may be.
  */
 async function decompressAll(
   rawBlocks: readonly RawBlock[],
@@ -112,26 +113,42 @@ async function decompressAll(
   { maxBlockBytes, maxUncompressedBytes }: ContainerLimits,
 ): Promise<readonly Buffer[]> {
   const decompressed: Buffer[] = [];
-  let concurrency = DECOMPRESS_CONCURRENCY;
+  const begun: Promise<Buffer | undefined>[] = [];
   let left = maxUncompressedBytes;
-  while (decompressed.length < rawBlocks.length) {
-    const group = rawBlocks.slice(decompressed.length, decompressed.length + concurrency);
-    const maxBytes = Math.min(maxBlockBytes, left);
-    // To the end, all of them: the first that fails in the file is told, not the first in time.
-    const outcomes = await Promise.allSettled(
-      group.map(({ bytes, index }) => decompressBlock(codec, bytes, maxBytes, index)),
-    );
-    for (const [i, outcome] of outcomes.entries()) {
-      if (outcome.status === 'rejected') throw outcome.reason;
-      const bytes = outcome.value;
+  const decompressAlone = async ({ bytes, index }: RawBlock) =>
+    decompressBlock(codec, bytes, Math.min(maxBlockBytes, left), index);
+  try {
+    for (const raw of rawBlocks) {
+      const next = decompressed.length + begun.length;
+      for (const one of rawBlocks.slice(next, next + DECOMPRESS_AHEAD - begun.length)) {
+        const trial = decompressSmall(codec, one);
+        // Looked at when its turn comes.
+        trial.catch(() => undefined);
+        begun.push(trial);
+      }
+      const small = await begun.shift();
+      const fits = small !== undefined && small.length <= Math.min(maxBlockBytes, left);
+      const bytes = fits ? small : await decompressAlone(raw);
       left -= bytes.length;
-      // Each of the group was promised the same bytes.
-      if (left < 0) throw tooLarge(maxUncompressedBytes, (group[i] as RawBlock).index);
-      if (bytes.length > LARGE_BLOCK_BYTES) concurrency = 1;
       decompressed.push(bytes);
     }
+    return decompressed;
+  } finally {
+    await Promise.allSettled(begun);
   }
-  return decompressed;
+}
+
+/** As one of several; undefined when it is a large one. */
+async function decompressSmall(
+  codec: CodecName,
+  { bytes, index }: RawBlock,
+): Promise<Buffer | undefined> {
+  try {
+    return await decompressBlock(codec, bytes, SMALL_BLOCK_BYTES, index);
+  } catch (error) {
+    if (error instanceof CurrentsError && error.code === 'OBJECT_TOO_LARGE') return undefined;
+    throw error;
+  }
 }
 
 function readHeader(cursor: Cursor): {
@@ -289,15 +306,6 @@ class Cursor {
 function decodeText(bytes: Buffer, what: string): string {
   if (!isUtf8(bytes)) throw invalid(`${what} is not UTF-8`, 'UTF-8');
   return bytes.toString('utf8');
-}
-
-function tooLarge(maxBytes: number, block: number): CurrentsError {
-  return new CurrentsError({
-    code: 'OBJECT_TOO_LARGE',
-    message: `cannot read the container: up to block ${block} it has too many bytes after decompression (limit ${maxBytes})`,
-    hint: 'if the file is to be trusted, raise maxBlockBytes or maxUncompressedBytes in the settings',
-    context: { block },
-  });
 }
 
 function invalid(found: string, expected: string, context: { block?: number } = {}): CurrentsError {
