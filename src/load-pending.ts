@@ -19,6 +19,7 @@ import type { ObjectStore } from './discovery/object-store.ts';
 import { CurrentsError } from './errors.ts';
 import { FetchFailures } from './fetch-failures.ts';
 import type { LoadTotals } from './load-totals.ts';
+import { LoadingMemory } from './loading-memory.ts';
 import type { Logger } from './logger.ts';
 import { dropKeptBuffers, giveBack } from './recycled-buffers.ts';
 import { type Database, isOutOfMemory } from './warehouse/database.ts';
@@ -59,12 +60,6 @@ export interface LoadPendingInput {
 const MAX_BATCH_TYPES = 16;
 
 /**
- * Of `load.memoryLimit`: what is downloaded and decoded comes on top. When DuckDB cannot do with it, it gets all
- * there is, for the rest of the run.
- */
-const MEMORY_SHARE = 1 / 2;
-
-/**
  * A transaction with a stream may hold so many batches: at the end of each statement, one thread waits for the
  * other to compress its last rows.
  */
@@ -93,20 +88,20 @@ export async function loadPending(input: LoadPendingInput): Promise<void> {
     await countPending(database, filter),
     input.limit ?? Number.POSITIVE_INFINITY,
   );
-  const { memoryLimitBytes } = input.config.load;
-  await database.limitMemory(memoryLimitBytes * MEMORY_SHARE);
+  const memory = new LoadingMemory(database, input.config.load.memoryLimitBytes);
   try {
-    await loadRounds(input, failures, total);
+    await loadRounds(input, memory, failures, total);
   } finally {
     dropKeptBuffers();
   }
   // Not after a failure, which ends the run: a broken database would put another error before it.
-  await database.limitMemory(memoryLimitBytes);
+  await memory.giveAll();
   failures.finish();
 }
 
 async function loadRounds(
   input: LoadPendingInput,
+  memory: LoadingMemory,
   failures: FetchFailures,
   total: number,
 ): Promise<void> {
@@ -121,6 +116,7 @@ async function loadRounds(
     if (waiting.length === 0) break;
     const round = new Round(
       input,
+      memory,
       waiting,
       failures,
       Math.max(total, done + waiting.length),
@@ -131,7 +127,7 @@ async function loadRounds(
     } catch (error) {
       if (!streams || !(error instanceof StreamBroken || isOutOfMemory(error))) throw error;
       streams = false;
-      await database.limitMemory(input.config.load.memoryLimitBytes);
+      await memory.giveAll();
     }
     done += round.done;
   }
@@ -140,6 +136,7 @@ async function loadRounds(
 /** One page of waiting objects on its way through batches. */
 class Round {
   readonly #input: LoadPendingInput;
+  readonly #memory: LoadingMemory;
   readonly #failures: FetchFailures;
   readonly #total: number;
   readonly #streams: boolean;
@@ -155,12 +152,14 @@ class Round {
 
   constructor(
     input: LoadPendingInput,
+    memory: LoadingMemory,
     waiting: readonly PendingObject[],
     failures: FetchFailures,
     total: number,
     streams: boolean,
   ) {
     this.#input = input;
+    this.#memory = memory;
     this.#failures = failures;
     this.#total = total;
     this.#streams = streams && input.loader.canStream;
@@ -217,13 +216,11 @@ class Round {
     const isFollowed = this.#waiting[0]?.eventType === opened.eventType;
     const isJoined =
       this.#streams && isFollowed && uncompressedBytes >= LARGE_BYTES && isUsual(opened);
-    if (isFull || (isJoined && (await this.#canKeepUp(opened)))) await this.#flush(isJoined);
+    if (isFull || (isJoined && (await this.#canKeepUp()))) await this.#flush(isJoined);
   }
 
   /** Whether the objects that follow will be there in time, so that the statement can begin with this one. */
-  async #canKeepUp({ container }: OpenedObject): Promise<boolean> {
-    // Inflating has to wait for its turn while a statement decodes.
-    if (container.codec !== 'null') return false;
+  async #canKeepUp(): Promise<boolean> {
     await this.#arriving.wait();
     return this.#arriving.ready?.opened !== undefined;
   }
@@ -292,6 +289,7 @@ class Round {
     this.#eventTypes.clear();
     this.#rows = 0;
     this.#bytes = 0;
+    await this.#memory.divide(takesMore || objects.length === 1 ? 'stream' : 'batch');
     this.#arriving.isHeldBack = takesMore;
     const { outcomes, changes } = await loader.load(objects, stream);
     this.#arriving.isHeldBack = false;

@@ -163,26 +163,46 @@ describe('large objects of one event type', () => {
   });
 });
 
+/** What DuckDB is given from now on, which it does not get. */
+function watchLimits(): readonly number[] {
+  const limits: number[] = [];
+  const limit = vi.spyOn(Database.prototype, 'limitMemory').mockImplementation(async (bytes) => {
+    limits.push(bytes);
+  });
+  onTestFinished(() => limit.mockRestore());
+  return limits;
+}
+
+describe('the memory of DuckDB', () => {
+  it('leaves more for objects when there are many at a time', async () => {
+    const bucket = new TestBucket();
+    await bucket.put(aKey(1), SCHEMA, [anEvent(1, { note: '' })]);
+    await bucket.put(aKey(2), SCHEMA, [anEvent(2, { note: '' })]);
+    const limits = watchLimits();
+    await bucket.cycle();
+    expect(limits).toEqual([128_000_000, 256_000_000]);
+    await bucket.put(aKey(3), SCHEMA, [anEvent(3, { note: '' })]);
+    await bucket.cycle();
+    expect(limits.slice(2)).toEqual([224_000_000, 256_000_000]);
+    await bucket.cycle();
+    expect(limits).toHaveLength(4);
+  });
+});
+
 describe('a load that takes more memory than it was given', () => {
   it('goes on with all that there is, once', async () => {
     const bucket = new TestBucket();
     await bucket.put(aKey(1), SCHEMA, [anEvent(1, { note: '' })]);
-    const limits: number[] = [];
-    const limit = vi.spyOn(Database.prototype, 'limitMemory').mockImplementation(async (bytes) => {
-      limits.push(bytes);
-    });
+    const limits = watchLimits();
     const error = new CurrentsError({
       code: 'DATABASE_FAILED',
       message: 'Out of Memory Error',
       context: { isOutOfMemory: true },
     });
     const load = vi.spyOn(BatchLoader.prototype, 'load').mockRejectedValueOnce(error);
-    onTestFinished(() => {
-      limit.mockRestore();
-      load.mockRestore();
-    });
+    onTestFinished(() => load.mockRestore());
     expect((await bucket.cycle()).objects).toMatchObject({ loaded: 1, pending: 0 });
-    expect(limits.slice(0, 2)).toEqual([128_000_000, 256_000_000]);
+    expect(limits).toEqual([224_000_000, 256_000_000]);
     load.mockRejectedValue(error);
     await bucket.put(aKey(2), SCHEMA, [anEvent(2, { note: '' })]);
     await expect(bucket.cycle()).rejects.toThrow('Out of Memory');

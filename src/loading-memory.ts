@@ -1,0 +1,41 @@
+/**
+ * What DuckDB has of `load.memoryLimit` while objects are loaded; what is downloaded and decoded comes on top.
+ *
+ * What it has no memory for goes to a temporary file, compressed. While large objects follow one another, two of
+ * them are in memory and one table is written to, of which each thread keeps a row group: with less than that,
+ * loading a million wide events took a tenth more CPU time. A batch of small objects is in memory as a whole,
+ * and what it writes to many tables is little for each.
+ */
+import type { Database } from './warehouse/database.ts';
+
+const SHARES = { batch: 1 / 2, stream: 7 / 8 } as const;
+
+export class LoadingMemory {
+  readonly #database: Database;
+  readonly #limitBytes: number;
+  /** It is opened with all of it. */
+  #given = 1;
+  #isAll = false;
+
+  constructor(database: Database, limitBytes: number) {
+    this.#database = database;
+    this.#limitBytes = limitBytes;
+  }
+
+  /** Makes it that of a batch, or of a batch that others join. */
+  async divide(by: keyof typeof SHARES): Promise<void> {
+    if (!this.#isAll) await this.#give(SHARES[by]);
+  }
+
+  /** Gives DuckDB all of it from now on: it cannot do with a part, or loading is over. */
+  async giveAll(): Promise<void> {
+    this.#isAll = true;
+    await this.#give(1);
+  }
+
+  async #give(share: number): Promise<void> {
+    if (share === this.#given) return;
+    await this.#database.limitMemory(this.#limitBytes * share);
+    this.#given = share;
+  }
+}
