@@ -507,13 +507,14 @@ export async function migrate(database: Database): Promise<void> {
   const step = await readStep(database);
   if (step === MIGRATIONS.length) return;
   await database.withTransaction(async () => {
-    for (let next = step; next < MIGRATIONS.length; next += 1) {
-      await database.run(MIGRATIONS[next] as string);
-      await database.run('insert into ops.migrations values (?)', [next + 1]);
-    }
-    for (const [table, comment] of Object.entries(COMMENTS)) {
-      await database.run(`comment on table ${table} is ${quoteLiteral(comment)}`);
-    }
+    for (const migration of MIGRATIONS.slice(step)) await database.run(migration);
+    await database.run(
+      `insert into ops.migrations select unnest(range(${step + 1}, ${MIGRATIONS.length + 1}))`,
+    );
+    const comments = Object.entries(COMMENTS).map(
+      ([table, comment]) => `comment on table ${table} is ${quoteLiteral(comment)}`,
+    );
+    await database.run(comments.join(';'));
   });
 }
 
