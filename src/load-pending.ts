@@ -95,7 +95,7 @@ export async function loadPending(input: LoadPendingInput): Promise<void> {
     dropKeptBuffers();
   }
   // Not after a failure, which ends the run: a broken database would put another error before it.
-  await memory.giveAll();
+  await memory.end();
   failures.finish();
 }
 

@@ -27,10 +27,18 @@ export class LoadingMemory {
     if (!this.#isAll) await this.#give(SHARES[by]);
   }
 
-  /** Gives DuckDB all of it from now on: it cannot do with a part, or loading is over. */
+  /** DuckDB cannot do with a part: it gets all of it from now on. */
   async giveAll(): Promise<void> {
     this.#isAll = true;
     await this.#give(1);
+  }
+
+  /**
+   * Loading is over, and DuckDB gets all of it again; but not for an eighth, as it looks through everything that
+   * it holds when the limit changes: 50 ms after a million events.
+   */
+  async end(): Promise<void> {
+    if (this.#given < SHARES.stream) await this.#give(1);
   }
 
   async #give(share: number): Promise<void> {

@@ -183,9 +183,9 @@ describe('the memory of DuckDB', () => {
     expect(limits).toEqual([128_000_000, 256_000_000]);
     await bucket.put(aKey(3), SCHEMA, [anEvent(3, { note: '' })]);
     await bucket.cycle();
-    expect(limits.slice(2)).toEqual([224_000_000, 256_000_000]);
+    expect(limits.slice(2)).toEqual([224_000_000]);
     await bucket.cycle();
-    expect(limits).toHaveLength(4);
+    expect(limits).toHaveLength(3);
   });
 });
 
