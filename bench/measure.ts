@@ -4,7 +4,7 @@
  * contenders/measure.py is the same for those in Python.
  *
  * Time and CPU are those of the phase alone, all threads together. Peak memory is that of the process from
- * its start to the end of the phase: Node.js, tsx (about 40 MB) and whatever was prepared count too.
+ * its start to the end of the phase: Node.js and whatever was prepared count too.
  */
 import { readFileSync } from 'node:fs';
 

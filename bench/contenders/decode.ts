@@ -13,32 +13,30 @@ import path from 'node:path';
 import type { Address } from '../../src/avro/cell-decoder.ts';
 import type { Arena } from '../../src/avro/cell-reader.ts';
 import type { Container } from '../../src/avro/container-reader.ts';
+import { importBuilt } from '../built-package.ts';
 import { Meter, readTask } from '../measure.ts';
 
 const LIMITS = { maxBlockBytes: 2 ** 30, maxUncompressedBytes: 2 ** 31 };
 
-// What users run is the built package, so that is what is measured; the types are those of its source.
-const built = async (module: string) =>
-  import(new URL(`../../dist/${module}.js`, import.meta.url).href);
-const { openContainer } = (await built(
+const { openContainer } = (await importBuilt(
   'avro/container-reader',
 )) as typeof import('../../src/avro/container-reader.ts');
-const { CellDecoder } = (await built(
+const { CellDecoder } = (await importBuilt(
   'avro/cell-decoder',
 )) as typeof import('../../src/avro/cell-decoder.ts');
-const { CellLayout, VECTOR_SIZE } = (await built(
+const { CellLayout, VECTOR_SIZE } = (await importBuilt(
   'avro/cell-layout',
 )) as typeof import('../../src/avro/cell-layout.ts');
-const { compileProgram } = (await built(
+const { compileProgram } = (await importBuilt(
   'avro/cell-program',
 )) as typeof import('../../src/avro/cell-program.ts');
-const { CellReader } = (await built(
+const { CellReader } = (await importBuilt(
   'avro/cell-reader',
 )) as typeof import('../../src/avro/cell-reader.ts');
-const { cellColumnOf, storageOf } = (await built(
+const { cellColumnOf, storageOf } = (await importBuilt(
   'warehouse/column-storage',
 )) as typeof import('../../src/warehouse/column-storage.ts');
-const { columnTypeOfField } = (await built(
+const { columnTypeOfField } = (await importBuilt(
   'warehouse/column-types',
 )) as typeof import('../../src/warehouse/column-types.ts');
 

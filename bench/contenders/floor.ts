@@ -6,10 +6,13 @@
  * they count in the peak of memory; DuckDB's limit is what an ingest has by default, on top of them.
  */
 import { DuckDBInstance } from '@duckdb/node-api';
-import { loadConfig } from '../../src/config.ts';
-import { quoteIdentifier, quoteLiteral } from '../../src/warehouse/database.ts';
+import { importBuilt } from '../built-package.ts';
 import { measure, readTask } from '../measure.ts';
 
+const { loadConfig } = (await importBuilt('config')) as typeof import('../../src/config.ts');
+const { quoteIdentifier, quoteLiteral } = (await importBuilt(
+  'warehouse/database',
+)) as typeof import('../../src/warehouse/database.ts');
 const { database, reference, storageVersion } = readTask();
 const { memoryLimitBytes } = loadConfig({ env: {}, cwd: '/' }).load;
 const instance = await DuckDBInstance.create(':memory:');

@@ -3,12 +3,13 @@
  * and decode the objects, find duplicates, load in transactions, close the database. Default settings, but
  * profiles are left alone: nobody else here makes any.
  */
+import { importBuilt } from '../built-package.ts';
 import { measure, readTask } from '../measure.ts';
 
 const { input, database } = readTask();
-// What users run is the built package, so that is what is measured; the types are those of its source.
-const built = new URL('../../dist/index.js', import.meta.url).href;
-const { loadConfig, runCycle } = (await import(built)) as typeof import('../../src/index.ts');
+const { loadConfig, runCycle } = (await importBuilt(
+  'index',
+)) as typeof import('../../src/index.ts');
 const flags = { 'source.url': input, database, 'profiles.refresh': 'manual' };
 const config = loadConfig({ flags, env: {}, cwd: input });
 
