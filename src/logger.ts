@@ -6,12 +6,15 @@
  * own errors only what docs/errors.md explains is written, of all others the stack as well. Writing is
  * synchronous: the last lines before a crash are the ones that matter.
  */
+import { createRequire } from 'node:module';
 import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino';
-import { type PrettyStream, default as pretty } from 'pino-pretty';
+import type { PinoPretty, PrettyStream } from 'pino-pretty';
 import type { Config } from './config.ts';
 import { CurrentsError } from './errors.ts';
 
 export type { Logger };
+
+const require = createRequire(import.meta.url);
 
 export interface LoggerOptions {
   readonly level: Config['logLevel'];
@@ -56,7 +59,9 @@ export function createLogger(options: LoggerOptions): Logger {
 export const silentLogger: Logger = pino({ level: 'silent' });
 
 function createPrettyStream({ hasColor = false }: LoggerOptions): PrettyStream {
-  return pretty({
+  // Only for terminals: it takes 10 MB. A logger is made without waiting, so it is not an import.
+  const { build } = require('pino-pretty') as typeof PinoPretty;
+  return build({
     destination: 2,
     sync: true,
     colorize: hasColor,
