@@ -271,10 +271,15 @@ class Round {
   }
 
   async #quarantine({ objectId, key }: PendingObject, error: CurrentsError): Promise<void> {
-    const { database, runId, now, totals, logger } = this.#input;
+    const { database, runId, now } = this.#input;
     await database.withTransaction(async () => {
       await quarantineObject(database, { objectId, key, error }, runId, now());
     });
+    this.#tellQuarantined(key, error);
+  }
+
+  #tellQuarantined(key: string, error: CurrentsError): void {
+    const { totals, logger } = this.#input;
     totals.countProblem(key, 'quarantined', error);
     logger.warn({ key, code: error.code, reason: error.message }, 'object quarantined');
   }
@@ -306,8 +311,7 @@ class Round {
           'object loaded',
         );
       } else if (error) {
-        totals.countProblem(key, 'quarantined', error);
-        logger.warn({ key, code: error.code, reason: error.message }, 'object quarantined');
+        this.#tellQuarantined(key, error);
       }
     }
     this.done += outcomes.length;

@@ -12,10 +12,10 @@ import { OBJECT_ID_COLUMN, RESCUED_COLUMN, readEventTable } from '../warehouse/e
 import { computeKeyedHash, hashPads } from '../warehouse/keyed-hash.ts';
 import {
   ERASURE_FIELDS,
+  findUserColumns,
   namesSomebody,
   STAGED_KIND,
-  tombstoneOf,
-  tombstoneOfHashed,
+  tombstonesOf,
 } from '../warehouse/tombstones.ts';
 import { keepErasedMerges } from './erased-merges.ts';
 import { type PersonColumn, personColumnsOf } from './erasure-rules.ts';
@@ -236,9 +236,9 @@ async function askFor(database: Database, { key, now, ids }: ErasureOptions): Pr
 
 async function eraseEvents(database: Database, person: PersonTable): Promise<void> {
   const { table, name, columns, time } = person;
-  const [user, survivor] = ['user_id', 'orphaned_by_id'].map(
-    (wanted) => columns.find(({ field }) => field === wanted)?.column,
-  );
+  const ends = findUserColumns(columns);
+  const user = ends.user?.column;
+  const survivor = ends.survivor?.column;
   const isOfOther =
     user === undefined
       ? 'false'
@@ -270,10 +270,7 @@ async function withdrawFromOthers(
   tables: readonly PersonTable[],
   now: Date,
 ): Promise<void> {
-  const { found } = await database.row<{ found: boolean }>(
-    'select count(*) > 0 as found from others',
-  );
-  if (!found) return;
+  if (!(await database.hasRows('others'))) return;
   await findIdentifiersOfOthers(database, tables);
   await withdrawValues(database, 'others', now);
 }
@@ -332,10 +329,7 @@ async function eraseDoomed(
 ): Promise<void> {
   if (target.doomed.length === 0) return;
   await database.run(`insert into doomed ${target.doomed.join(' union all ')}`);
-  const { found } = await database.row<{ found: boolean }>(
-    'select count(*) > 0 as found from doomed',
-  );
-  if (!found) return;
+  if (!(await database.hasRows('doomed'))) return;
   await database.run(
     `insert into removed_rows
      select erasure_no, $1, object_id, count(*) from (
@@ -379,8 +373,7 @@ async function writeTombstones(database: Database, key: string, last: number): P
        select kind, id, erasure_no, until from erasing
        union all select 'external_id', id, erasure_no, '-infinity'::timestamp from placeholders),
      hashes as (
-       select kind, ${tombstoneOf('kind', 'id')} as hash, until, erasure_no from ids
-       union all select kind, ${tombstoneOfHashed('kind', 'id')}, until, erasure_no from ids
+       select kind, unnest(${tombstonesOf('kind', 'id')}) as hash, until, erasure_no from ids
        union all select kind, id, until, erasure_no from ids where kind = 'user_id' and id in (
          select unnest([one, other]) from c360.merge_tombstones))
      select kind, hash, max(until), $3::bigint + min(erasure_no) from hashes h
@@ -388,7 +381,7 @@ async function writeTombstones(database: Database, key: string, last: number): P
        or not exists (from c360.tombstones t where t.kind = h.kind and t.hash = h.hash)
      group by kind, hash
      union all
-     select '${STAGED_KIND}' || kind, unnest([${tombstoneOf('kind', 'id')}, ${tombstoneOfHashed('kind', 'id')}]),
+     select '${STAGED_KIND}' || kind, unnest(${tombstonesOf('kind', 'id')}),
        '-infinity'::timestamp, $3::bigint + (select min(erasure_no) from asked_ids)
      from (select distinct kind, id from others)`,
     [...hashPads(key), last],

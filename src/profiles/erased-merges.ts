@@ -8,12 +8,7 @@
  */
 import type { Database } from '../warehouse/database.ts';
 import { hashPads } from '../warehouse/keyed-hash.ts';
-import { tombstoneOf, tombstoneOfHashed } from '../warehouse/tombstones.ts';
-
-/** Both forms of an id, as for tombstones of people: as Braze writes it, and as the door may have hashed it. */
-function tombstonesOf(user: string): string {
-  return `[${tombstoneOf("'user_id'", user)}, ${tombstoneOfHashed("'user_id'", user)}]`;
-}
+import { tombstonesOf } from '../warehouse/tombstones.ts';
 
 /**
  * Adds them to `merge_ends(one, other)`, both ways. A user whom nothing else names any more stands there by the
@@ -26,10 +21,7 @@ export async function addErasedMerges(
   users: readonly string[],
   key: string,
 ): Promise<void> {
-  const { found } = await database.row<{ found: boolean }>(
-    'select count(*) > 0 as found from c360.merge_tombstones',
-  );
-  if (!found) return;
+  if (!(await database.hasRows('c360.merge_tombstones'))) return;
   const ofSyncs = ['people', 'outbox', 'rejected'].map(
     (table) => `select identifier from sync.${table} where identifier_kind = 'braze_id'`,
   );
@@ -42,7 +34,7 @@ export async function addErasedMerges(
   await database.run(
     `insert into merge_ends
      with users(id) as (${everybody.join(' union ')}),
-     known as (select id, unnest(${tombstonesOf('id')}) as hash from users where id is not null),
+     known as (select id, unnest(${tombstonesOf("'user_id'", 'id')}) as hash from users where id is not null),
      merges as (
        select coalesce(a.id, m.one) as one, coalesce(b.id, m.other) as other
        from c360.merge_tombstones m
@@ -60,7 +52,7 @@ export async function keepErasedMerges(database: Database, key: string): Promise
   );
   await database.run(
     `insert into c360.merge_tombstones
-     select unnest(${tombstonesOf('user_id')}), unnest(${tombstonesOf('orphaned_by_id')})
+     select unnest(${tombstonesOf("'user_id'", 'user_id')}), unnest(${tombstonesOf("'user_id'", 'orphaned_by_id')})
      from (select distinct * from merges_of_others) where user_id <> orphaned_by_id
      except from c360.merge_tombstones`,
     hashPads(key),

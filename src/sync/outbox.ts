@@ -212,10 +212,7 @@ export async function mergeAccepted(database: Database, scope: OutboxScope): Pro
 async function merge(database: Database, scope: OutboxScope, portion: string): Promise<void> {
   const mine = formatScope(scope);
   const accepted = `${mine} and status = 'accepted' and ${portion}`;
-  const { found } = await database.row<{ found: boolean }>(
-    `select count(*) > 0 as found from sync.outbox where ${accepted}`,
-  );
-  if (!found) return;
+  if (!(await database.hasRows(`sync.outbox where ${accepted}`))) return;
   await database.run(`
     delete from sync.people where ${mine} and (identifier_kind, identifier) in
       (select (identifier_kind, identifier) from sync.outbox where ${accepted});

@@ -104,10 +104,7 @@ async function widenColumn(
   if (formatColumnType(old.type) === 'BIGINT' && formatColumnType(type) === 'DOUBLE') {
     // A double has 53 bits: the longs that it cannot hold keep their digits in _rescued.
     const inexact = `${column}::double::hugeint <> ${column}::hugeint`;
-    const { found } = await database.row<{ found: boolean }>(
-      `select count(*) > 0 as found from ${target} where ${inexact}`,
-    );
-    if (found) {
+    if (await database.hasRows(`${target} where ${inexact}`)) {
       await addRescuedColumn(database, table);
       // Not an update: DuckDB commits no transaction that altered a table after changing its rows.
       await database.run(

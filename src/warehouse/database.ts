@@ -132,6 +132,14 @@ export class Database {
     return first;
   }
 
+  /** Whether there are any: `source` stands behind `from`, a condition included. */
+  async hasRows(source: string): Promise<boolean> {
+    const { found } = await this.row<{ found: boolean }>(
+      `select count(*) > 0 as found from ${source}`,
+    );
+    return found;
+  }
+
   /**
    * Inserts any number of rows in one statement, by the names of the columns. For our own small tables.
    *

@@ -415,8 +415,8 @@ export class BatchLoader {
     const { table } = target;
     const counts = new Map<number, { duplicateCount: number; erasedCount: number }>();
     if (objects.length === 0) return counts;
-    const all = objects.map(({ objectId, container }) => ({ objectId, container }));
-    const duplicates = await this.#run(new BatchSource(table, all), async (scan) =>
+    const all = new BatchSource(table, objects.map(toScanObject));
+    const duplicates = await this.#run(all, async (scan) =>
       findDuplicates(this.#database, table, scan),
     );
     const kept: ScanObject[] = [];
@@ -561,7 +561,8 @@ export class BatchLoader {
   }
 }
 
-function toScanObject({ objectId, container }: OpenedObject): ScanObject {
+/** With all its rows. */
+function toScanObject({ objectId, container }: OpenedObject | ScanObject): ScanObject {
   return { objectId, container };
 }
 

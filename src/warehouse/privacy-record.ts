@@ -13,10 +13,7 @@ import { computeKeyedHash } from './keyed-hash.ts';
 
 /** Whether the database holds anything that was made with a key. */
 export async function hasPrivacyKey(database: Database): Promise<boolean> {
-  const { found } = await database.row<{ found: boolean }>(
-    'select count(*) > 0 as found from ops.privacy_key',
-  );
-  return found;
+  return database.hasRows('ops.privacy_key');
 }
 
 /**

@@ -69,11 +69,13 @@ export function tombstoneOfHashed(kind: string, id: string): string {
   return keyedHashOf(`${kind} || ':' || ${id}`);
 }
 
+/** SQL of a list of both: a person is known by either. */
+export function tombstonesOf(kind: string, id: string): string {
+  return `[${tombstoneOf(kind, id)}, ${tombstoneOfHashed(kind, id)}]`;
+}
+
 export async function hasTombstones(database: Database): Promise<boolean> {
-  const { found } = await database.row<{ found: boolean }>(
-    'select count(*) > 0 as found from c360.tombstones',
-  );
-  return found;
+  return database.hasRows('c360.tombstones');
 }
 
 /** Looks for erased people in batches; keep one for as long as the tombstones are what they are. */
@@ -146,10 +148,7 @@ export class Tombstones {
        group by all`,
       this.#pads,
     );
-    const { found } = await this.#database.row<{ found: boolean }>(
-      'select count(*) > 0 as found from found_ids',
-    );
-    return found;
+    return this.#database.hasRows('found_ids');
   }
 
   /** What the rows that are left out tell: the other end of a merge, an external id, the request of an agent's run. */
@@ -158,8 +157,7 @@ export class Tombstones {
     scan: string,
     treatmentOf: (field: string) => 'hash' | 'drop' | undefined,
   ): Promise<void> {
-    const user = columns.find(({ field }) => field === 'user_id');
-    const survivor = columns.find(({ field }) => field === 'orphaned_by_id');
+    const { user, survivor } = findUserColumns(columns);
     const external = columns.find(({ kind }) => kind === 'external_id');
     const request = columns.find(({ field }) => field === 'request_id');
     for (const [from, to] of [
@@ -193,9 +191,7 @@ export class Tombstones {
     erased: string,
     treatmentOf: (field: string) => 'hash' | 'drop' | undefined,
   ): Promise<void> {
-    const [user, survivor] = ['user_id', 'orphaned_by_id'].map((wanted) =>
-      columns.find(({ field }) => field === wanted),
-    );
+    const { user, survivor } = findUserColumns(columns);
     if (user === undefined || survivor === undefined) return;
     if (treatmentOf(survivor.field) === 'drop') return;
     await this.#database.run(
@@ -210,6 +206,12 @@ export class Tombstones {
       this.#pads,
     );
   }
+}
+
+/** Whose an event is and, of a merge, who survives it. */
+export function findUserColumns(columns: readonly ErasureColumn[]) {
+  const find = (wanted: string) => columns.find(({ field }) => field === wanted);
+  return { user: find('user_id'), survivor: find('orphaned_by_id') };
 }
 
 function isFound(column: string, kind: ErasureKind): string {
