@@ -13,7 +13,6 @@ import type { BigIntStats } from 'node:fs';
 import {
   constants,
   copyFile,
-  type FileHandle,
   link,
   mkdir,
   open,
@@ -29,6 +28,7 @@ import { pathToFileURL } from 'node:url';
 import { CurrentsError } from '../errors.ts';
 import { flushFile } from '../flush-file.ts';
 import { takeBuffer } from '../recycled-buffers.ts';
+import { FileReading } from './file-reading.ts';
 import { throwIfInterrupted } from './interruption.ts';
 import { compareKeys } from './key-order.ts';
 import type {
@@ -37,6 +37,7 @@ import type {
   ListedObject,
   ListOptions,
   LocalFile,
+  ObjectReading,
   ObjectStore,
 } from './object-store.ts';
 
@@ -106,13 +107,25 @@ class LocalFolder implements ObjectStore {
       if (attempt === READ_ATTEMPTS) break;
       await sleep(REREAD_WAIT_MS);
     }
-    throw new CurrentsError({
-      code: 'OBJECT_INCOMPLETE',
-      transient: true,
-      message: `cannot read ${this.urlOf(object.key)}: it changed during each of ${READ_ATTEMPTS} reads (a file at rest)`,
-      hint: 'write files under a name that ends with .tmp and rename them when they are complete',
-      context: { source: this.name, key: object.key },
-    });
+    throw this.#changed(object.key, `during each of ${READ_ATTEMPTS} reads`);
+  }
+
+  async open(object: ListedObject, signal?: AbortSignal): Promise<ObjectReading> {
+    const { key } = object;
+    throwIfInterrupted(signal, `read ${this.urlOf(key)}`);
+    this.requestCounts.fetch++;
+    const file = await this.#openFile(key);
+    return {
+      ...describeFile(key, file.stats),
+      fill: async (into) => {
+        throwIfInterrupted(signal, `read ${this.urlOf(key)}`);
+        const isUnchanged = await file.fill(into).catch((cause: unknown) => {
+          throw this.#failure('read', key, cause);
+        });
+        if (!isUnchanged) throw this.#changed(key, 'while it was read');
+      },
+      close: async () => file.close(),
+    };
   }
 
   /** Makes the folders that are missing, the root too. */
@@ -204,15 +217,20 @@ class LocalFolder implements ObjectStore {
 
   /** The bytes of one file, or undefined if it changed while it was read. */
   async #read(key: string): Promise<FetchedObject | undefined> {
-    let handle: FileHandle | undefined;
+    const file = await this.#openFile(key);
     try {
-      handle = await open(this.#pathOf(key), 'r');
-      const before = await handle.stat({ bigint: true });
-      const bytes = await readExactly(handle, Number(before.size));
-      const after = await handle.stat({ bigint: true });
-      const object = describeFile(key, before);
-      const isUnchanged = bytes !== undefined && describeFile(key, after).etag === object.etag;
-      return isUnchanged ? { ...object, bytes } : undefined;
+      const bytes = takeBuffer(file.sizeBytes);
+      return (await file.fill(bytes)) ? { ...describeFile(key, file.stats), bytes } : undefined;
+    } catch (cause) {
+      throw this.#failure('read', key, cause);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #openFile(key: string): Promise<FileReading> {
+    try {
+      return await FileReading.open(this.#pathOf(key));
     } catch (cause) {
       if (!isAbsence(cause)) throw this.#failure('read', key, cause);
       throw new CurrentsError({
@@ -221,8 +239,6 @@ class LocalFolder implements ObjectStore {
         context: { source: this.name, key },
         cause,
       });
-    } finally {
-      await handle?.close();
     }
   }
 
@@ -274,6 +290,16 @@ class LocalFolder implements ObjectStore {
     return path.join(this.#root, ...key.split('/'));
   }
 
+  #changed(key: string, when: string): CurrentsError {
+    return new CurrentsError({
+      code: 'OBJECT_INCOMPLETE',
+      transient: true,
+      message: `cannot read ${this.urlOf(key)}: it changed ${when} (a file at rest)`,
+      hint: 'write files under a name that ends with .tmp and rename them when they are complete',
+      context: { source: this.name, key },
+    });
+  }
+
   #failure(doing: 'list' | 'read' | 'write', key: string, cause: unknown): unknown {
     if (cause instanceof CurrentsError || !isSystemError(cause)) return cause;
     const place = this.urlOf(key);
@@ -310,18 +336,6 @@ function describeFile(key: string, stats: BigIntStats): ListedObject {
     sizeBytes: Number(stats.size),
     lastModified: stats.mtime,
   };
-}
-
-/** Exactly `sizeBytes` bytes, or undefined when the file has become shorter. */
-async function readExactly(handle: FileHandle, sizeBytes: number): Promise<Buffer | undefined> {
-  const bytes = takeBuffer(sizeBytes);
-  let read = 0;
-  while (read < sizeBytes) {
-    const { bytesRead } = await handle.read(bytes, read, sizeBytes - read, read);
-    if (bytesRead === 0) return undefined;
-    read += bytesRead;
-  }
-  return bytes;
 }
 
 async function writeWhole(target: string, bytes: Uint8Array): Promise<void> {

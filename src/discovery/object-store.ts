@@ -24,6 +24,20 @@ export interface FetchedObject extends ListedObject {
   readonly bytes: Buffer;
 }
 
+/** One object that is being read: its version, and its bytes as they are asked for. */
+export interface ObjectReading extends ListedObject {
+  /**
+   * Fills `into` with the next bytes of exactly this version. The last one comes only when all of them have been
+   * verified.
+   *
+   * @param into at most as many as are left
+   * @throws CurrentsError OBJECT_INCOMPLETE, SOURCE_UNAVAILABLE and the like; the reading is of no use afterwards
+   */
+  fill(into: Buffer): Promise<void>;
+  /** To be called in any case. */
+  close(): Promise<void>;
+}
+
 export interface ListOptions {
   /** Only keys that start with this (a full key prefix, not relative to the store's own). */
   readonly prefix: string;
@@ -65,6 +79,13 @@ export interface ObjectStore {
    *   (both transient, after the retries), SOURCE_ACCESS_DENIED, SOURCE_NOT_FOUND, CREDENTIALS_INVALID.
    */
   fetch(object: ListedObject, signal?: AbortSignal): Promise<FetchedObject>;
+  /**
+   * Begins to download one object, which is read piece by piece. If it was overwritten since it was listed, that
+   * is the newer version. What goes wrong before the first byte is retried if it is transient.
+   *
+   * @throws CurrentsError as `fetch`
+   */
+  open(object: ListedObject, signal?: AbortSignal): Promise<ObjectReading>;
   /** Writes one object whole; readers see the old one or the new one. */
   put(key: string, bytes: Uint8Array): Promise<void>;
   /**

@@ -1,46 +1,109 @@
 /**
- * The body of a response as one buffer of exactly the announced length. Anything less, more or broken
- * off is OBJECT_INCOMPLETE, never an end. Takes the announced memory once and no more: a body that goes
- * on is cut off at its first excess byte.
+ * The body of a response, piece by piece or as one buffer of exactly the announced length. Anything less, more
+ * or broken off is OBJECT_INCOMPLETE, never an end. A body that goes on is cut off at its first excess byte.
  */
 
-import { addAbortSignal, type Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { CurrentsError } from '../errors.ts';
 import { takeBuffer } from '../recycled-buffers.ts';
+import type { StallWatch } from './stall-watch.ts';
 
 export interface AnnouncedBody {
   readonly stream: Readable;
   readonly sizeBytes: number;
   /** For messages: `s3://bucket/key`. */
   readonly url: string;
-  /** Ends the reading, however the SDK has wrapped the stream. */
-  readonly signal: AbortSignal;
-  /** Called with every piece that arrives. */
-  onProgress(): void;
 }
 
-/** @throws CurrentsError OBJECT_INCOMPLETE (transient), OBJECT_TOO_LARGE. */
-export async function readBody(body: AnnouncedBody): Promise<Buffer> {
-  const bytes = allocate(body);
-  let filled = 0;
-  const stream = addAbortSignal(body.signal, body.stream);
-  try {
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      body.onProgress();
-      if (filled + chunk.length > bytes.length) throw incomplete(body, 'more bytes came');
-      filled += chunk.copy(bytes, filled);
-    }
-  } catch (error) {
-    if (error instanceof CurrentsError) throw error;
-    throw incomplete(body, describeBreak(error, filled), error);
-  } finally {
-    stream.destroy();
+/** Reads a body from its first byte to its last. */
+export class BodyReader {
+  readonly #body: AnnouncedBody;
+  readonly #chunks: AsyncIterator<Buffer>;
+  /** What has arrived and was not asked for yet. */
+  #rest: Buffer = Buffer.alloc(0);
+  #left: number;
+
+  constructor(body: AnnouncedBody) {
+    this.#body = body;
+    this.#left = body.sizeBytes;
+    this.#chunks = (body.stream as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
   }
-  if (filled < bytes.length) throw incomplete(body, `only ${filled} bytes came`);
-  return bytes;
+
+  /**
+   * Fills `into` with the next bytes. When the last one is among them, the body has ended there.
+   *
+   * @param into at most as many as are left
+   * @param watch ends the reading, however the SDK has wrapped the stream
+   * @throws CurrentsError OBJECT_INCOMPLETE (transient)
+   */
+  async fill(into: Buffer, watch: StallWatch): Promise<void> {
+    const { stream } = this.#body;
+    const onAbort = () => void stream.destroy(new Error('the request was ended'));
+    if (watch.signal.aborted) onAbort();
+    watch.signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      await this.#fill(into, watch);
+    } finally {
+      watch.signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  close(): void {
+    this.#body.stream.destroy();
+  }
+
+  async #fill(into: Buffer, watch: StallWatch): Promise<void> {
+    let filled = 0;
+    while (filled < into.length) {
+      if (this.#rest.length === 0 && !(await this.#readNext(watch))) {
+        const came = this.#body.sizeBytes - this.#left;
+        throw this.#incomplete(`only ${came} bytes came`);
+      }
+      const copied = this.#rest.copy(into, filled);
+      this.#rest = this.#rest.subarray(copied);
+      this.#left -= copied;
+      filled += copied;
+    }
+    if (this.#left > 0) return;
+    if (this.#rest.length > 0 || (await this.#readNext(watch))) {
+      throw this.#incomplete('more bytes came');
+    }
+  }
+
+  /** @returns false at the end */
+  async #readNext(watch: StallWatch): Promise<boolean> {
+    try {
+      do {
+        const next = await this.#chunks.next();
+        if (next.done === true) return false;
+        watch.touch();
+        this.#rest = next.value;
+      } while (this.#rest.length === 0);
+      return true;
+    } catch (error) {
+      const came = this.#body.sizeBytes - this.#left;
+      throw this.#incomplete(describeBreak(error, came), error);
+    }
+  }
+
+  #incomplete(found: string, cause?: unknown): CurrentsError {
+    const { url, sizeBytes } = this.#body;
+    this.close();
+    return new CurrentsError({
+      code: 'OBJECT_INCOMPLETE',
+      transient: true,
+      message: `cannot read ${url}: ${found} (${sizeBytes} were announced)`,
+      cause,
+    });
+  }
 }
 
-function allocate({ sizeBytes, url }: AnnouncedBody): Buffer {
+/**
+ * Memory for all of a body, and no more.
+ *
+ * @throws CurrentsError OBJECT_TOO_LARGE
+ */
+export function allocateBody({ sizeBytes, url }: Omit<AnnouncedBody, 'stream'>): Buffer {
   try {
     return takeBuffer(sizeBytes);
   } catch (cause) {
@@ -50,15 +113,6 @@ function allocate({ sizeBytes, url }: AnnouncedBody): Buffer {
       cause,
     });
   }
-}
-
-function incomplete(body: AnnouncedBody, found: string, cause?: unknown): CurrentsError {
-  return new CurrentsError({
-    code: 'OBJECT_INCOMPLETE',
-    transient: true,
-    message: `cannot read ${body.url}: ${found} (${body.sizeBytes} were announced)`,
-    cause,
-  });
 }
 
 function describeBreak(error: unknown, filled: number): string {

@@ -9,7 +9,7 @@
  * AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED=true before that; a library must not set it.
  */
 
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { addAbortSignal, Readable } from 'node:stream';
 import type {
@@ -21,7 +21,7 @@ import type {
 } from '@aws-sdk/client-s3';
 import pRetry from 'p-retry';
 import { CurrentsError, isTransient } from '../errors.ts';
-import { interruptionOf } from './interruption.ts';
+import { interruptionOf, throwIfInterrupted } from './interruption.ts';
 import { takeContents, unquote } from './listed-contents.ts';
 import type {
   FetchedObject,
@@ -29,9 +29,10 @@ import type {
   ListedObject,
   ListOptions,
   LocalFile,
+  ObjectReading,
   ObjectStore,
 } from './object-store.ts';
-import { readBody } from './read-body.ts';
+import { allocateBody, BodyReader } from './read-body.ts';
 import { type S3Attempt, translateS3Error } from './s3-errors.ts';
 import { type StallWatch, startStallWatch } from './stall-watch.ts';
 
@@ -115,17 +116,24 @@ class S3Bucket implements ObjectStore {
   }
 
   async fetch(object: ListedObject, signal?: AbortSignal): Promise<FetchedObject> {
+    return this.#read(object, signal, (connection, watch) =>
+      this.#fetchOnce(object, connection, watch),
+    );
+  }
+
+  async open(object: ListedObject, signal?: AbortSignal): Promise<ObjectReading> {
     const attempt = this.#attemptOf('read', object.key);
-    try {
-      return await this.#request(attempt, signal, (connection, watch) =>
-        this.#fetchOnce(object, connection, watch),
-      );
-    } catch (error) {
-      // S3 hides that a key is gone from those who may list only a prefix: 403 instead of 404.
-      const isDenied = error instanceof CurrentsError && error.code === 'SOURCE_ACCESS_DENIED';
-      if (isDenied && (await this.#isGone(object.key, signal))) throw gone(attempt, error);
-      throw error;
-    }
+    const download = await this.#read(object, signal, (connection, watch) =>
+      this.#openOnce(object, connection, watch),
+    );
+    return {
+      ...download.version,
+      fill: async (into) => {
+        throwIfInterrupted(signal, `${attempt.doing} ${attempt.url}`);
+        await this.#watched(attempt, signal, (watch) => download.fill(into, watch));
+      },
+      close: async () => download.close(),
+    };
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
@@ -166,6 +174,22 @@ class S3Bucket implements ObjectStore {
         }
       }
     });
+  }
+
+  async #read<T>(
+    object: ListedObject,
+    signal: AbortSignal | undefined,
+    send: (connection: Connection, watch: StallWatch) => Promise<T>,
+  ): Promise<T> {
+    const attempt = this.#attemptOf('read', object.key);
+    try {
+      return await this.#request(attempt, signal, send);
+    } catch (error) {
+      // S3 hides that a key is gone from those who may list only a prefix: 403 instead of 404.
+      const isDenied = error instanceof CurrentsError && error.code === 'SOURCE_ACCESS_DENIED';
+      if (isDenied && (await this.#isGone(object.key, signal))) throw gone(attempt, error);
+      throw error;
+    }
   }
 
   close(): void {
@@ -216,8 +240,25 @@ class S3Bucket implements ObjectStore {
     object: ListedObject,
     connection: Connection,
     watch: StallWatch,
-    asksChecksum = !isMd5(object.etag) || this.#hasRandomEtags || this.#seesKmsObjects,
   ): Promise<FetchedObject> {
+    const download = await this.#openOnce(object, connection, watch);
+    try {
+      const { version } = download;
+      const bytes = allocateBody({ sizeBytes: version.sizeBytes, url: this.urlOf(object.key) });
+      await download.fill(bytes, watch);
+      return { ...version, bytes };
+    } finally {
+      download.close();
+    }
+  }
+
+  /** Sends one request for the version that is there now; its body waits to be read. */
+  async #openOnce(
+    object: ListedObject,
+    connection: Connection,
+    watch: StallWatch,
+    asksChecksum = !isMd5(object.etag) || this.#hasRandomEtags || this.#seesKmsObjects,
+  ): Promise<S3Download> {
     this.requestCounts.fetch++;
     const { client, sdk } = connection;
     const command = new sdk.GetObjectCommand({
@@ -235,26 +276,17 @@ class S3Bucket implements ObjectStore {
       const found = `${version.sizeBytes} bytes were announced (${object.sizeBytes} by the listing)`;
       throw wrongBytes(url, found);
     }
-    const bytes = await readBody({
-      stream,
-      sizeBytes: version.sizeBytes,
-      url,
-      signal: watch.signal,
-      onProgress: () => watch.touch(),
-    });
-
     const isEncrypted = isEncryptedByKey(answer);
     this.#seesKmsObjects ||= isEncrypted;
-    if (isMd5(version.etag) && !isEncrypted && !this.#hasRandomEtags) {
-      const md5 = createHash('md5').update(bytes).digest('hex');
-      if (md5 !== version.etag)
-        throw wrongBytes(url, 'the bytes do not fit the ETag (its MD5 sum)');
-    } else if (!asksChecksum) {
-      // The ETag says nothing about the bytes. Fetched again, and others from now on at once, with S3's
+    const hasMd5 = isMd5(version.etag) && !isEncrypted && !this.#hasRandomEtags;
+    if (!hasMd5 && !asksChecksum) {
+      // The ETag says nothing about the bytes. Asked again, and others from now on at once, with S3's
       // checksum, which the SDK compares. What was uploaded without one has only its length.
-      return this.#fetchOnce(object, connection, watch, true);
+      stream.destroy();
+      return this.#openOnce(object, connection, watch, true);
     }
-    return { ...version, bytes };
+    const body = new BodyReader({ stream, sizeBytes: version.sizeBytes, url });
+    return new S3Download(version, body, url, hasMd5);
   }
 
   /** Runs one request until it works, with our errors and the caller's signal. */
@@ -263,24 +295,12 @@ class S3Bucket implements ObjectStore {
     signal: AbortSignal | undefined,
     send: (connection: Connection, watch: StallWatch) => Promise<T>,
   ): Promise<T> {
-    const {
-      stallTimeoutMs = 30_000,
-      maxAttempts = DEFAULT_ATTEMPTS,
-      retryWaitMs = DEFAULT_RETRY_WAIT_MS,
-    } = this.#settings;
-    const tryOnce = async (): Promise<T> => {
-      const watch = startStallWatch(stallTimeoutMs, signal);
-      try {
+    const { maxAttempts = DEFAULT_ATTEMPTS, retryWaitMs = DEFAULT_RETRY_WAIT_MS } = this.#settings;
+    const tryOnce = async (): Promise<T> =>
+      this.#watched(attempt, signal, async (watch) => {
         this.#client ??= connect(this.#settings);
-        return await send(await this.#client, watch);
-      } catch (error) {
-        throw watch.hasStalled
-          ? stalled(attempt, stallTimeoutMs)
-          : translateS3Error(error, attempt);
-      } finally {
-        watch.close();
-      }
-    };
+        return send(await this.#client, watch);
+      });
     try {
       return await pRetry(tryOnce, {
         retries: maxAttempts - 1,
@@ -296,9 +316,58 @@ class S3Bucket implements ObjectStore {
     }
   }
 
+  /** Once, with an error of ours when it fails or nothing happens any more. */
+  async #watched<T>(
+    attempt: S3Attempt,
+    signal: AbortSignal | undefined,
+    work: (watch: StallWatch) => Promise<T>,
+  ): Promise<T> {
+    const { stallTimeoutMs = 30_000 } = this.#settings;
+    const watch = startStallWatch(stallTimeoutMs, signal);
+    try {
+      return await work(watch);
+    } catch (error) {
+      if (signal?.aborted) throw interruptionOf(signal, `${attempt.doing} ${attempt.url}`);
+      throw watch.hasStalled ? stalled(attempt, stallTimeoutMs) : translateS3Error(error, attempt);
+    } finally {
+      watch.close();
+    }
+  }
+
   #attemptOf(doing: S3Attempt['doing'], key: string): S3Attempt {
     const url = this.urlOf(key);
     return { doing, bucket: this.#bucket, url, ...(doing !== 'list' && { key }) };
+  }
+}
+
+/** A body that is compared with its MD5 sum while it is read, where the ETag is one. */
+class S3Download {
+  readonly version: ListedObject;
+  readonly #body: BodyReader;
+  readonly #url: string;
+  readonly #md5: Hash | undefined;
+  #left: number;
+
+  constructor(version: ListedObject, body: BodyReader, url: string, hasMd5: boolean) {
+    this.version = version;
+    this.#body = body;
+    this.#url = url;
+    this.#md5 = hasMd5 ? createHash('md5') : undefined;
+    this.#left = version.sizeBytes;
+  }
+
+  async fill(into: Buffer, watch: StallWatch): Promise<void> {
+    await this.#body.fill(into, watch);
+    this.#md5?.update(into);
+    this.#left -= into.length;
+    if (this.#left > 0 || this.#md5 === undefined) return;
+    if (this.#md5.digest('hex') !== this.version.etag) {
+      throw wrongBytes(this.#url, 'the bytes do not fit the ETag (its MD5 sum)');
+    }
+  }
+
+  close(): void {
+    this.#body.close();
   }
 }
 

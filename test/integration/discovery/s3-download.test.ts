@@ -4,7 +4,11 @@ import { randomBytes } from 'node:crypto';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import pMap from 'p-map';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import type { ListedObject, ObjectStore } from '../../../src/discovery/object-store.ts';
+import type {
+  ListedObject,
+  ObjectReading,
+  ObjectStore,
+} from '../../../src/discovery/object-store.ts';
 import { openStore } from '../../../src/discovery/open-store.ts';
 import { isTransient } from '../../../src/errors.ts';
 import {
@@ -137,6 +141,66 @@ it('without an ETag to trust, the checksum finds the wrong bytes', async () => {
     expect(outcomes.right).toBeGreaterThan(15);
   });
 });
+
+describe('open', () => {
+  it('returns the bytes piece by piece, with what the listing said', async () => {
+    for (const object of objects.slice(0, 10)) {
+      const reading = await store.open(object);
+      const { etag, sizeBytes, lastModified } = reading;
+      expect({ key: reading.key, etag, sizeBytes, lastModified }).toEqual(object);
+      expect(await readPieces(reading, 777)).toEqual(bodies.get(object.key));
+    }
+  });
+
+  it('with every fault at once, gives the right bytes or fails as transient before the last', async () => {
+    const all = Object.fromEntries(Object.keys(FAULTS).map((fault) => [fault, 0.1]));
+    const rates = { ...all, stalled: 0.02 };
+    const settings = { maxAttempts: 3, stallTimeoutMs: 3000 };
+    const outcomes = { right: 0, transient: 0 };
+    await withProxy({ rates }, settings, async (faulty) => {
+      await pMap(
+        objects,
+        async (object) => {
+          const bytes = await openAndRead(faulty, object).catch((error: unknown) => {
+            if (!isTransient(error)) throw error;
+          });
+          if (bytes === undefined) outcomes.transient++;
+          else if (bodies.get(object.key)?.equals(bytes)) outcomes.right++;
+          else throw new Error(`wrong bytes in ${object.key}`);
+        },
+        { concurrency: 8 },
+      );
+    });
+    // What breaks off within the body is not tried again.
+    expect(outcomes.right).toBeGreaterThan(20);
+    expect(outcomes.transient).toBeGreaterThan(20);
+  });
+
+  it('may be stopped between two pieces', async () => {
+    const stop = new AbortController();
+    const reading = await store.open(objects[50] ?? aMissing('many/50'), stop.signal);
+    await reading.fill(Buffer.alloc(100));
+    stop.abort();
+    await expect(reading.fill(Buffer.alloc(100))).rejects.toMatchObject({ code: 'INTERRUPTED' });
+    await reading.close();
+  });
+});
+
+async function openAndRead(from: ObjectStore, object: ListedObject): Promise<Buffer> {
+  return readPieces(await from.open(object), 1_000);
+}
+
+async function readPieces(reading: ObjectReading, pieceBytes: number): Promise<Buffer> {
+  const bytes = Buffer.alloc(reading.sizeBytes);
+  try {
+    for (let at = 0; at < bytes.length; at += pieceBytes) {
+      await reading.fill(bytes.subarray(at, Math.min(at + pieceBytes, bytes.length)));
+    }
+    return bytes;
+  } finally {
+    await reading.close();
+  }
+}
 
 /** Downloads everything, some at a time; wrong bytes and permanent failures are thrown. */
 async function fetchAll(from: ObjectStore, wanted: readonly ListedObject[]) {

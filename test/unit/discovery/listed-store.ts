@@ -9,6 +9,7 @@ import type {
   FolderListing,
   ListedObject,
   ListOptions,
+  ObjectReading,
   ObjectStore,
 } from '../../../src/discovery/object-store.ts';
 
@@ -68,6 +69,10 @@ export class ListedStore implements ObjectStore {
   }
 
   fetch(): Promise<FetchedObject> {
+    return Promise.reject(new Error('this store has no bytes'));
+  }
+
+  open(): Promise<ObjectReading> {
     return Promise.reject(new Error('this store has no bytes'));
   }
 

@@ -14,7 +14,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openLocalFolder } from '../../../src/discovery/local-folder.ts';
-import type { ListOptions, ObjectStore } from '../../../src/discovery/object-store.ts';
+import type {
+  ListOptions,
+  ObjectReading,
+  ObjectStore,
+} from '../../../src/discovery/object-store.ts';
 import { aLocalFile } from '../../support/local-file.ts';
 
 let root: string;
@@ -175,6 +179,45 @@ describe('fetch', () => {
       transient: false,
       context: { key: 'gone' },
     });
+  });
+});
+
+describe('open', () => {
+  const read = async (into: Buffer, reading: ObjectReading, pieceBytes: number) => {
+    for (let at = 0; at < into.length; at += pieceBytes) {
+      await reading.fill(into.subarray(at, at + pieceBytes));
+    }
+  };
+
+  it('returns the bytes piece by piece, with what the listing said', async () => {
+    await store.put('a/x', Buffer.from('hello world'));
+    const [listed] = await listAll({ prefix: '' });
+    const reading = await store.open(listed ?? anObject('a/x'));
+    expect(reading).toMatchObject({ ...listed });
+    const bytes = Buffer.alloc(reading.sizeBytes);
+    await read(bytes, reading, 4);
+    await reading.close();
+    expect(bytes.toString()).toBe('hello world');
+  });
+
+  it.each([
+    ['shorter', 'hello'],
+    ['longer', 'hello world again'],
+    ['another of the same size', 'HELLO WORLD'],
+  ])('gives no last byte of a file that has become %s', async (_, later) => {
+    await store.put('x', Buffer.from('hello world'));
+    const reading = await store.open(anObject('x'));
+    await reading.fill(Buffer.alloc(4));
+    writeFileSync(path.join(root, 'x'), later);
+    await expect(read(Buffer.alloc(7), reading, 4)).rejects.toMatchObject({
+      code: 'OBJECT_INCOMPLETE',
+      transient: true,
+    });
+    await reading.close();
+  });
+
+  it('says that an object is gone', async () => {
+    await expect(store.open(anObject('gone'))).rejects.toMatchObject({ code: 'OBJECT_MISSING' });
   });
 });
 
