@@ -9,11 +9,11 @@
  *
  * avsc's own container decoder is not used: it ends normally on a file that was cut short.
  */
-import { isUtf8 } from 'node:buffer';
-import { CurrentsError, type ErrorCode } from '../errors.ts';
+import { CurrentsError } from '../errors.ts';
 import { parseAvroSchema, type WriterSchema } from './avro-schema.ts';
 import { getMinimumBytes } from './avro-type.ts';
 import { CODEC_NAMES, type CodecName, decompressBlock, isCodecName } from './codecs.ts';
+import { Cursor, decodeText, failure, invalid, MoreNeeded } from './container-cursor.ts';
 
 export interface ContainerLimits {
   /** Of one block, after decompression. */
@@ -41,10 +41,16 @@ export interface Container {
 }
 
 /** A block as it stands in the file, before decompression. */
-interface RawBlock {
+export interface RawBlock {
   readonly index: number;
   readonly recordCount: number;
   readonly bytes: Buffer;
+}
+
+interface Header {
+  readonly schema: WriterSchema;
+  readonly codec: CodecName;
+  readonly syncMarker: Buffer;
 }
 
 const MAGIC = Buffer.from('Obj\x01', 'latin1');
@@ -64,37 +70,88 @@ const SMALL_BLOCK_BYTES = 4 * 1024 * 1024;
  * @throws CurrentsError CONTAINER_INVALID, SCHEMA_INVALID, CODEC_UNSUPPORTED, OBJECT_TOO_LARGE
  */
 export async function openContainer(bytes: Buffer, limits: ContainerLimits): Promise<Container> {
-  const cursor = new Cursor(bytes);
-  const { schema, codec, syncMarker } = readHeader(cursor);
-  const rawBlocks = readBlocks(cursor, syncMarker);
+  const cursor = new Cursor(bytes, 0, 0);
+  const reader = new ContainerReader(readHeader(cursor), limits);
+  return reader.open(reader.split(cursor));
+}
 
-  const decompressed = await decompressAll(rawBlocks, codec, limits);
-  const minimumBytes = getMinimumBytes(schema.type);
-  const blocks: Block[] = [];
-  let recordCount = 0;
-  let uncompressedBytes = 0;
-  for (const [i, raw] of rawBlocks.entries()) {
-    const blockBytes = decompressed[i] as Buffer;
-    uncompressedBytes += blockBytes.length;
-    recordCount += raw.recordCount;
-    if (raw.recordCount * minimumBytes > blockBytes.length) {
-      throw invalid(
-        `block ${raw.index} announces ${raw.recordCount} records in ${blockBytes.length} bytes`,
-        `at least ${minimumBytes} bytes for each by its schema`,
-        { block: raw.index },
-      );
-    }
-    if (minimumBytes === 0 && recordCount > MAX_EMPTY_RECORDS) {
-      throw invalid(
-        `block ${raw.index} brings the records that may take no bytes to ${recordCount}`,
-        `at most ${MAX_EMPTY_RECORDS}`,
-        { block: raw.index },
-      );
-    }
-    const firstRecord = recordCount - raw.recordCount;
-    blocks.push({ index: raw.index, firstRecord, recordCount: raw.recordCount, bytes: blockBytes });
+/** Reads a container from its first block to its last, some blocks at a time. */
+export class ContainerReader {
+  readonly #header: Header;
+  readonly #limits: ContainerLimits;
+  readonly #minimumBytes: number;
+  #splitBlocks = 0;
+  #recordCount = 0;
+  #uncompressedBytes = 0;
+
+  constructor(header: Header, limits: ContainerLimits) {
+    this.#header = header;
+    this.#limits = limits;
+    this.#minimumBytes = getMinimumBytes(header.schema.type);
   }
-  return Object.freeze({ schema, codec, blocks, recordCount, uncompressedBytes });
+
+  /**
+   * The next blocks. The cursor is left behind the last one that is there whole.
+   *
+   * @throws MoreNeeded when not even one is there, and the file goes on
+   */
+  split(cursor: Cursor): readonly RawBlock[] {
+    const blocks: RawBlock[] = [];
+    while (cursor.hasMore) {
+      const start = cursor.pos;
+      try {
+        blocks.push(readBlock(cursor, this.#splitBlocks, this.#header.syncMarker));
+        this.#splitBlocks += 1;
+      } catch (error) {
+        if (!(error instanceof MoreNeeded)) throw error;
+        cursor.pos = start;
+        if (blocks.length === 0) throw error;
+        break;
+      }
+    }
+    return blocks;
+  }
+
+  /** Decompresses these blocks, the next ones, and checks what they announce. */
+  async open(rawBlocks: readonly RawBlock[]): Promise<Container> {
+    const { schema, codec } = this.#header;
+    const before = { records: this.#recordCount, bytes: this.#uncompressedBytes };
+    const limits = {
+      ...this.#limits,
+      maxUncompressedBytes: this.#limits.maxUncompressedBytes - before.bytes,
+    };
+    const decompressed = await decompressAll(rawBlocks, codec, limits);
+    const blocks: Block[] = [];
+    for (const [i, { index, recordCount }] of rawBlocks.entries()) {
+      const bytes = decompressed[i] as Buffer;
+      this.#check(index, recordCount, bytes);
+      blocks.push({ index, firstRecord: this.#recordCount, recordCount, bytes });
+      this.#recordCount += recordCount;
+      this.#uncompressedBytes += bytes.length;
+    }
+    const recordCount = this.#recordCount - before.records;
+    const uncompressedBytes = this.#uncompressedBytes - before.bytes;
+    return Object.freeze({ schema, codec, blocks, recordCount, uncompressedBytes });
+  }
+
+  #check(block: number, records: number, bytes: Buffer): void {
+    const minimumBytes = this.#minimumBytes;
+    if (records * minimumBytes > bytes.length) {
+      throw invalid(
+        `block ${block} announces ${records} records in ${bytes.length} bytes`,
+        `at least ${minimumBytes} bytes for each by its schema`,
+        { block },
+      );
+    }
+    const all = this.#recordCount + records;
+    if (minimumBytes === 0 && all > MAX_EMPTY_RECORDS) {
+      throw invalid(
+        `block ${block} brings the records that may take no bytes to ${all}`,
+        `at most ${MAX_EMPTY_RECORDS}`,
+        { block },
+      );
+    }
+  }
 }
 
 /** Takes the memory of a container that has been read; it has no blocks afterwards. */
@@ -151,11 +208,8 @@ async function decompressSmall(
   }
 }
 
-function readHeader(cursor: Cursor): {
-  schema: WriterSchema;
-  codec: CodecName;
-  syncMarker: Buffer;
-} {
+/** @throws MoreNeeded when it goes on behind the bytes that are there */
+export function readHeader(cursor: Cursor): Header {
   if (cursor.bytes.length === 0) throw invalid('the file is empty', 'at least a header');
   const found = cursor.bytes.subarray(0, MAGIC.length);
   if (!found.equals(MAGIC)) {
@@ -163,7 +217,8 @@ function readHeader(cursor: Cursor): {
   }
   cursor.pos = MAGIC.length;
   const metadata = readMetadata(cursor);
-  const syncMarker = cursor.take(SYNC_BYTES, 'the sync marker of the header');
+  // A copy: what follows may be read when the memory of the header has been given back.
+  const syncMarker = Buffer.from(cursor.take(SYNC_BYTES, 'the sync marker of the header'));
 
   const codecBytes = metadata.get('avro.codec');
   const codec = codecBytes === undefined ? 'null' : decodeText(codecBytes, 'avro.codec');
@@ -203,125 +258,23 @@ function readMetadata(cursor: Cursor): Map<string, Buffer> {
   }
 }
 
-function readBlocks(cursor: Cursor, syncMarker: Buffer): RawBlock[] {
-  const blocks: RawBlock[] = [];
-  while (cursor.pos < cursor.bytes.length) {
-    const index = blocks.length;
-    cursor.block = index;
-    const start = cursor.pos;
-    const recordCount = cursor.readLong('the record count');
-    if (recordCount < 0) {
-      throw invalid(
-        `block ${index} at byte ${start} announces ${recordCount} records`,
-        '0 or more',
-        {
-          block: index,
-        },
-      );
-    }
-    const bytes = cursor.take(cursor.readSize('the byte count'), 'the data');
-    const sync = cursor.take(SYNC_BYTES, 'the sync marker');
-    if (!sync.equals(syncMarker)) {
-      throw invalid(
-        `block ${index} at byte ${start} ends with sync marker ${sync.toString('hex')}`,
-        `${syncMarker.toString('hex')} as in the header`,
-        { block: index },
-      );
-    }
-    blocks.push({ index, recordCount, bytes });
+function readBlock(cursor: Cursor, index: number, syncMarker: Buffer): RawBlock {
+  cursor.block = index;
+  const start = cursor.place;
+  const recordCount = cursor.readLong('the record count');
+  if (recordCount < 0) {
+    throw invalid(`block ${index} at byte ${start} announces ${recordCount} records`, '0 or more', {
+      block: index,
+    });
   }
-  return blocks;
-}
-
-/** Reads forward through the file; every length is checked against what remains. */
-class Cursor {
-  readonly bytes: Buffer;
-  pos = 0;
-  /** Where we are, for messages; `undefined` in the header. */
-  block: number | undefined;
-
-  constructor(bytes: Buffer) {
-    this.bytes = bytes;
-  }
-
-  take(size: number, what: string): Buffer {
-    const has = this.bytes.length - this.pos;
-    if (size > has) throw this.#cutShort(what, size, has);
-    this.pos += size;
-    return this.bytes.subarray(this.pos - size, this.pos);
-  }
-
-  /** A length: not negative, and within the file. */
-  readSize(what: string): number {
-    const start = this.pos;
-    const size = this.readLong(what);
-    if (size < 0) {
-      throw invalid(
-        `${what} at byte ${start}${this.#where()} is ${size}`,
-        '0 or more',
-        this.#context(),
-      );
-    }
-    return size;
-  }
-
-  /** A zigzag varint. Beyond 2^53 the number is not exact, but still too large for every use here. */
-  readLong(what: string): number {
-    const start = this.pos;
-    let value = 0;
-    let factor = 1;
-    for (let i = 0; i < 10; i++) {
-      const byte = this.bytes[this.pos];
-      if (byte === undefined) throw this.#cutShort(what, 1, 0);
-      this.pos++;
-      value += (byte & 0x7f) * factor;
-      if (byte < 0x80) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
-      factor *= 128;
-    }
+  const bytes = cursor.take(cursor.readSize('the byte count'), 'the data');
+  const sync = cursor.take(SYNC_BYTES, 'the sync marker');
+  if (!sync.equals(syncMarker)) {
     throw invalid(
-      `${what} at byte ${start}${this.#where()} takes more than 10 bytes`,
-      'a number of 64 bits',
-      this.#context(),
+      `block ${index} at byte ${start} ends with sync marker ${sync.toString('hex')}`,
+      `${syncMarker.toString('hex')} as in the header`,
+      { block: index },
     );
   }
-
-  #where(): string {
-    return this.block === undefined ? '' : ` of block ${this.block}`;
-  }
-
-  #context(): { block?: number } {
-    return this.block === undefined ? {} : { block: this.block };
-  }
-
-  #cutShort(what: string, needs: number, has: number): CurrentsError {
-    const place = this.block === undefined ? 'the header' : `block ${this.block}`;
-    return invalid(
-      `the file ends inside ${place}, at byte ${this.pos}`,
-      `${what}: needs ${needs} bytes, has ${has}`,
-      this.#context(),
-    );
-  }
-}
-
-function decodeText(bytes: Buffer, what: string): string {
-  if (!isUtf8(bytes)) throw invalid(`${what} is not UTF-8`, 'UTF-8');
-  return bytes.toString('utf8');
-}
-
-function invalid(found: string, expected: string, context: { block?: number } = {}): CurrentsError {
-  return failure('CONTAINER_INVALID', found, expected, context);
-}
-
-function failure(
-  code: ErrorCode,
-  found: string,
-  expected: string,
-  context: { block?: number } = {},
-): CurrentsError {
-  return new CurrentsError({
-    code,
-    message: `cannot read the container: ${found} (expected ${expected})`,
-    hint: 'the file is damaged or not what its name says: have it sent again',
-    context,
-  });
+  return { index, recordCount, bytes };
 }
