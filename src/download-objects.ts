@@ -7,7 +7,7 @@
  */
 
 import pMap from 'p-map';
-import type { FetchedObject, ObjectStore } from './discovery/object-store.ts';
+import type { FetchedObject, ObjectReading, ObjectStore } from './discovery/object-store.ts';
 import { CurrentsError } from './errors.ts';
 import type { PendingObject } from './warehouse/object-ledger.ts';
 
@@ -15,6 +15,8 @@ import type { PendingObject } from './warehouse/object-ledger.ts';
 export interface Download {
   readonly object: PendingObject;
   readonly fetched?: FetchedObject;
+  /** Instead, of an object that is read in parts. */
+  readonly reading?: ObjectReading;
   readonly error?: CurrentsError;
 }
 
@@ -72,18 +74,21 @@ const OUTCOMES: ReadonlySet<string> = new Set([
   'SOURCE_UNAVAILABLE',
 ]);
 
-/** Neighbours in loading order, in groups of a bounded size. */
+/** Neighbours in loading order, in groups of a bounded size; one of so many bytes on is a group of its own. */
 export function planGroups(
   objects: readonly PendingObject[],
   maxBytes: number,
+  aloneBytes = Number.POSITIVE_INFINITY,
 ): readonly (readonly PendingObject[])[] {
   const groups: PendingObject[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
   for (const object of objects) {
     const group = groups.at(-1);
-    if (!group || bytes + object.sizeBytes > maxBytes || group.length >= MAX_GROUP_OBJECTS) {
+    const isAlone = object.sizeBytes >= aloneBytes;
+    const isFull = bytes + object.sizeBytes > maxBytes || group?.length === MAX_GROUP_OBJECTS;
+    if (!group || isFull || isAlone) {
       groups.push([object]);
-      bytes = object.sizeBytes;
+      bytes = isAlone ? Number.POSITIVE_INFINITY : object.sizeBytes;
     } else {
       group.push(object);
       bytes += object.sizeBytes;
@@ -102,21 +107,44 @@ export async function downloadObjects(
 ): Promise<readonly Download[]> {
   return pMap(
     group,
-    async (object): Promise<Download> => {
-      if (row.verdict) return { object };
-      try {
+    (object) =>
+      tryDownload(object, row, async () => {
         refuseTooLarge(object, maxObjectBytes);
-        const fetched = await store.fetch(object, signal);
-        row.noteSuccess();
-        return { object, fetched };
-      } catch (error) {
-        if (!(error instanceof CurrentsError && OUTCOMES.has(error.code))) throw error;
-        row.noteFailure(error);
-        return { object, error };
-      }
-    },
+        return { fetched: await store.fetch(object, signal) };
+      }),
     { concurrency },
   );
+}
+
+/** Begins to download one object that is read in parts. */
+export async function openDownload(
+  store: ObjectStore,
+  object: PendingObject,
+  { maxObjectBytes }: DownloadLimits,
+  row: FailureRow,
+  signal: AbortSignal,
+): Promise<Download> {
+  return tryDownload(object, row, async () => {
+    refuseTooLarge(object, maxObjectBytes);
+    return { reading: await store.open(object, signal) };
+  });
+}
+
+async function tryDownload(
+  object: PendingObject,
+  row: FailureRow,
+  download: () => Promise<Pick<Download, 'fetched' | 'reading'>>,
+): Promise<Download> {
+  if (row.verdict) return { object };
+  try {
+    const downloaded = await download();
+    row.noteSuccess();
+    return { object, ...downloaded };
+  } catch (error) {
+    if (!(error instanceof CurrentsError && OUTCOMES.has(error.code))) throw error;
+    row.noteFailure(error);
+    return { object, error };
+  }
 }
 
 function refuseTooLarge({ key, sizeBytes }: PendingObject, maxBytes: number): void {

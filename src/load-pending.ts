@@ -5,8 +5,9 @@
  *
  * Objects are gathered until they are a batch. Where its last one is large and followed by others of its event
  * type, the statement that loads them takes over object after object as they arrive, and frees the memory of
- * each when it has been read. When that fails, what was read is gone; the objects wait again, and from then
- * on all objects of a batch stay in memory until it is committed, so that the damaged one can be told.
+ * each when it has been read. The largest arrive in parts, which are taken over in the same way. When that
+ * fails, what was read is gone; the objects wait again, and from then on all objects of a batch stay in memory
+ * until it is committed, so that the damaged one can be told.
  *
  * What goes wrong with one object is written down and the rest goes on. What would go wrong with every
  * object (no rights, no bucket, a full disk) is thrown.
@@ -66,7 +67,7 @@ const MAX_BATCH_TYPES = 16;
 const STREAM_SHARE = 4;
 
 /** Of `load.batchBytes`: what a batch with a stream may hold in memory while another object joins it. */
-const HELD_SHARE = 1 / 2;
+const HELD_SHARE = 1 / 3;
 
 /**
  * Records of more than a few kilobytes do not join: DuckDB keeps them in memory until they are a row group, or
@@ -147,6 +148,8 @@ class Round {
   readonly #eventTypes = new Set<string>();
   #rows = 0;
   #bytes = 0;
+  /** The object of which further parts are to come. */
+  #unfinished: number | undefined;
   /** Objects that have been dealt with. */
   done = 0;
 
@@ -165,7 +168,13 @@ class Round {
     this.#streams = streams && input.loader.canStream;
     this.#waiting = [...waiting];
     const { config, store, signal } = input;
-    this.#arriving = new ArrivingObjects(waiting, config, store, failures.row, signal);
+    this.#arriving = new ArrivingObjects(waiting, {
+      config,
+      store,
+      row: failures.row,
+      signal,
+      inParts: this.#streams,
+    });
   }
 
   async load(): Promise<void> {
@@ -191,10 +200,10 @@ class Round {
   async #take(arrival: Arrival): Promise<void> {
     this.#waiting.shift();
     const { object, opened, failure, defect } = arrival;
-    if (defect) this.#input.totals.bytes += arrival.bytes;
+    if (defect) this.#input.totals.bytes += defect.bytes;
     if (failure) await this.#failures.noteFailure(object, failure);
     if (opened || defect) await this.#failures.noteSuccess();
-    if (defect) await this.#quarantine(object, defect);
+    if (defect) await this.#quarantine(object, defect.error);
     if (opened) await this.#add(opened);
     else this.done += 1;
   }
@@ -214,9 +223,10 @@ class Round {
     this.#bytes += uncompressedBytes;
     const isFull = this.#rows >= config.load.batchRows || this.#bytes >= config.load.batchBytes;
     const isFollowed = this.#waiting[0]?.eventType === opened.eventType;
-    const isJoined =
-      this.#streams && isFollowed && uncompressedBytes >= LARGE_BYTES && isUsual(opened);
-    if (isFull || (isJoined && (await this.#canKeepUp()))) await this.#flush(isJoined);
+    const isInParts = opened.part !== undefined;
+    const isLarge = isInParts || uncompressedBytes >= LARGE_BYTES;
+    const isJoined = this.#streams && isFollowed && isLarge && isUsual(opened);
+    if (isFull || isInParts || (isJoined && (await this.#canKeepUp()))) await this.#flush(isJoined);
   }
 
   /** Whether the objects that follow will be there in time, so that the statement can begin with this one. */
@@ -240,10 +250,14 @@ class Round {
     const takeReady: ObjectStream['takeReady'] = (accepts, asideBytes) => {
       const { ready } = arriving;
       const opened = ready?.opened;
-      if (opened === undefined || signal?.aborted) return undefined;
-      if (!hasRoom(asideBytes) || !isUsual(opened) || !accepts(opened)) return undefined;
-      this.#waiting.shift();
+      if (opened === undefined) return undefined;
+      if (!accepts(opened)) return undefined;
+      if (this.#unfinished === undefined) {
+        if (signal?.aborted || !hasRoom(asideBytes) || !isUsual(opened)) return undefined;
+        this.#waiting.shift();
+      }
       arriving.take();
+      this.#noteUnfinished(opened);
       rows += opened.container.recordCount;
       bytes += opened.container.uncompressedBytes;
       heldBytes += opened.container.uncompressedBytes;
@@ -255,12 +269,15 @@ class Round {
       takeBatch: async (accepts, asideBytes) => {
         const batch: OpenedObject[] = [];
         const enough = rows + batchRows;
-        while (rows < enough && hasRoom(asideBytes)) {
+        const isOwed = () => batch.length === 0 && this.#unfinished !== undefined;
+        while (isOwed() || (rows < enough && hasRoom(asideBytes))) {
           await arriving.wait();
           const opened = takeReady(accepts, asideBytes);
           if (opened === undefined) break;
           batch.push(opened);
         }
+        // A part that did not come: without it its object cannot be loaded.
+        if (isOwed()) throw new StreamBroken();
         return batch;
       },
       release: ({ container }) => {
@@ -268,6 +285,10 @@ class Round {
         giveBack(takeMemory(container));
       },
     };
+  }
+
+  #noteUnfinished({ objectId, part }: OpenedObject): void {
+    this.#unfinished = part?.isLast === false ? objectId : undefined;
   }
 
   async #quarantine({ objectId, key }: PendingObject, error: CurrentsError): Promise<void> {
@@ -290,6 +311,7 @@ class Round {
     if (this.#objects.length === 0) return;
     const stream = this.#streams ? this.#stream(takesMore) : undefined;
     const objects = this.#objects;
+    this.#noteUnfinished(objects.at(-1) as OpenedObject);
     this.#objects = [];
     this.#eventTypes.clear();
     this.#rows = 0;

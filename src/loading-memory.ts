@@ -1,7 +1,7 @@
 /**
  * What DuckDB has of `load.memoryLimit` while objects are loaded; what is downloaded and decoded comes on top.
  *
- * What it has no memory for goes to a temporary file, compressed. While large objects follow one another, two of
+ * What it has no memory for goes to a temporary file, compressed. While large objects follow one another, parts of
  * them are in memory and one table is written to, of which each thread keeps a row group: with less than that,
  * loading a million wide events took a tenth more CPU time. A batch of small objects is in memory as a whole,
  * and what it writes to many tables is little for each.

@@ -46,6 +46,8 @@ interface OpenObject {
   nextRecord: number;
   /** Records set aside so far. */
   doubtful: number;
+  /** Of the container. */
+  readonly firstRecord: number;
 }
 
 /** So many records of an object tell what the others are like. */
@@ -138,7 +140,16 @@ export class BatchCursor {
             },
           )
         : undefined;
-    const open = { object, plan, cells, converted: undefined, nextRecord: 0, doubtful: 0 };
+    const firstRecord = container.blocks[0]?.firstRecord ?? 0;
+    const open = {
+      object,
+      plan,
+      cells,
+      converted: undefined,
+      nextRecord: 0,
+      doubtful: 0,
+      firstRecord,
+    };
     return open;
   }
 
@@ -240,12 +251,14 @@ export class BatchCursor {
   }
 
   /** Whether to set aside what is left of an object: the next record is a misfit, or most others were doubtful. */
-  #isRestDoubtful({ doubtful }: OpenObject, cells: CellReader, outcome: number): boolean {
+  #isRestDoubtful(
+    { doubtful, firstRecord }: OpenObject,
+    { nextRecord = 0 }: CellReader,
+    outcome: number,
+  ): boolean {
     if (this.#source.sifting === undefined) return false;
-    return (
-      outcome === OUTCOME.misfit ||
-      (doubtful > FEW_RECORDS && 2 * doubtful > (cells.nextRecord ?? 0))
-    );
+    if (outcome === OUTCOME.misfit) return true;
+    return doubtful > FEW_RECORDS && 2 * doubtful > nextRecord - firstRecord;
   }
 
   /** One record alone has more items than there is room for. */

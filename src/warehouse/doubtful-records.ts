@@ -11,10 +11,12 @@ import type { RecordPosition } from '../avro/record-decoder.ts';
 import type { ScanObject } from './batch-source.ts';
 
 interface Aside {
+  /** Or its first part. */
   readonly object: ScanObject;
   readonly copies: Buffer[];
   copied: number;
-  rest: RecordPosition | undefined;
+  /** Of the object, or of several of its parts. */
+  readonly rests: { readonly container: Container; readonly from: RecordPosition }[];
 }
 
 const START: RecordPosition = { block: 0, record: 0, pos: 0 };
@@ -34,7 +36,7 @@ export class DoubtfulRecords {
 
   /** All records from here on. */
   addRest(object: ScanObject, position: RecordPosition): void {
-    this.#of(object).rest = position;
+    this.#of(object).rests.push({ container: object.container, from: position });
   }
 
   addWhole(object: ScanObject): void {
@@ -43,7 +45,7 @@ export class DoubtfulRecords {
 
   /** Whether there are records whose keys the sieve has not seen. */
   get hasUnsifted(): boolean {
-    return [...this.#asides.values()].some(({ rest }) => rest !== undefined);
+    return [...this.#asides.values()].some(({ rests }) => rests.length > 0);
   }
 
   /** In the order of the batch; of an object whose rest is in doubt, `skippedRows` count from its new first record. */
@@ -54,15 +56,16 @@ export class DoubtfulRecords {
   #of(object: ScanObject): Aside {
     const known = this.#asides.get(object.objectId);
     if (known !== undefined) return known;
-    const aside: Aside = { object, copies: [], copied: 0, rest: undefined };
+    const aside: Aside = { object, copies: [], copied: 0, rests: [] };
     this.#asides.set(object.objectId, aside);
     return aside;
   }
 }
 
-function toScanObject({ object, copies, copied, rest }: Aside): ScanObject {
+function toScanObject({ object, copies, copied, rests }: Aside): ScanObject {
   const { objectId, container, skippedRows } = object;
-  if (rest?.block === 0 && rest.record === 0) return object;
+  const [rest] = rests;
+  if (copied === 0 && rests.length === 1 && rest && isAll(rest)) return object;
   const blocks: Block[] = [];
   let recordCount = 0;
   const append = (bytes: Buffer, records: number) => {
@@ -71,13 +74,17 @@ function toScanObject({ object, copies, copied, rest }: Aside): ScanObject {
     recordCount += records;
   };
   append(Buffer.concat(copies), copied);
-  for (const block of rest === undefined ? [] : container.blocks.slice(rest.block)) {
-    const { record, pos } = block === container.blocks[rest?.block ?? 0] && rest ? rest : START;
-    append(block.bytes.subarray(pos), block.recordCount - record);
+  for (const { container: part, from } of rests) {
+    for (const [at, block] of part.blocks.entries()) {
+      if (at < from.block) continue;
+      const { record, pos } = at === from.block ? from : START;
+      append(block.bytes.subarray(pos), block.recordCount - record);
+    }
   }
   const uncompressedBytes = blocks.reduce((sum, { bytes }) => sum + bytes.length, 0);
   const doubtful: Container = { ...container, blocks, recordCount, uncompressedBytes };
-  const firstOfRest = rest === undefined ? container.recordCount : numberOf(container, rest);
+  // An object of which rows are to be left out has no parts.
+  const firstOfRest = rest === undefined ? container.recordCount : numberOf(container, rest.from);
   const skipped = [...(skippedRows ?? [])]
     .filter((row) => row >= firstOfRest)
     .map((row) => row - firstOfRest + copied);
@@ -86,6 +93,11 @@ function toScanObject({ object, copies, copied, rest }: Aside): ScanObject {
     container: doubtful,
     ...(skipped.length > 0 && { skippedRows: new Set(skipped) }),
   };
+}
+
+/** Whether the rest is a whole object, or what is like one. */
+function isAll({ container, from }: Aside['rests'][number]): boolean {
+  return from.block === 0 && from.record === 0 && container.blocks[0]?.firstRecord === 0;
 }
 
 function numberOf({ blocks, recordCount }: Container, { block, record }: RecordPosition): number {

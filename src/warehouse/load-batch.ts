@@ -55,6 +55,15 @@ export interface OpenedObject {
   readonly lastModified: Date;
   readonly eventType: string;
   readonly container: Container;
+  /** Set when the container is a part of the object. */
+  readonly part?: ObjectPart;
+}
+
+/** Parts of an object come one behind the other; nothing else comes between them. */
+export interface ObjectPart {
+  readonly isLast: boolean;
+  /** How many records the whole object has, about. */
+  readonly expectedRecords: number;
 }
 
 export interface LoadOptions {
@@ -105,7 +114,8 @@ export interface ObjectStream {
   /** What may come, in this order; none at all is a stream too. */
   readonly upcoming: readonly { readonly key: string }[];
   /**
-   * The next object if it is here and accepted, and there is memory for it.
+   * The next object if it is here and accepted, and there is memory for it. Further parts of one that was begun
+   * are accepted and come in any case.
    *
    * @param asideBytes what the batch holds beside objects that were not released
    */
@@ -113,7 +123,11 @@ export interface ObjectStream {
     accepts: (object: OpenedObject) => boolean,
     asideBytes: number,
   ): OpenedObject | undefined;
-  /** Waits for the next ones, until they are worth a statement or one is not accepted. */
+  /**
+   * Waits for the next ones, until they are worth a statement or one is not accepted.
+   *
+   * @throws StreamBroken when a part of an object that was begun cannot be had
+   */
   takeBatch(
     accepts: (object: OpenedObject) => boolean,
     asideBytes: number,
@@ -217,7 +231,8 @@ export class BatchLoader {
         // A broken database cannot take this either; the error itself matters.
         await restoreOptimizers(this.#database).catch(() => undefined);
         const isDefect = error instanceof ObjectDefects || error instanceof RescueNeeded;
-        if (this.#hasReleased && (isDefect || isRefusal(error))) throw new StreamBroken();
+        const isWhole = !this.#hasReleased && batch.every(isComplete);
+        if (!isWhole && (isDefect || isRefusal(error))) throw new StreamBroken();
         if (error instanceof RescueNeeded) continue;
         if (error instanceof ObjectDefects) {
           for (const [objectId, defect] of error.byObject) defects.set(objectId, defect);
@@ -251,15 +266,15 @@ export class BatchLoader {
     const { groups, changes } = await this.#prepareTables(sound);
     const thinned = await removeOldRows(this.#database, this.#options.source, sound);
     const rescuing = this.#rescuing.size;
-    const joined: OpenedObject[] = [];
+    const streamed: OpenedObject[] = [];
     for (const group of groups) {
       const isLast = group.objects.includes(attempt.sound.at(-1) as OpenedObject);
       const stream = isLast ? attempt.stream : undefined;
-      joined.push(...(await this.#loadRows(group, attempt.sieve, stream, loaded)));
+      streamed.push(...(await this.#loadRows(group, attempt.sieve, stream, loaded)));
     }
     // DuckDB adds no column to a table whose rows this transaction has changed: so all over again.
     if (this.#rescuing.size > rescuing) throw new RescueNeeded();
-    const batch = [...attempt.batch, ...joined];
+    const batch = listObjects([...attempt.batch, ...streamed]);
     const outcomes: ObjectOutcome[] = [];
     const done: { object: OpenedObject; counts: ObjectCounts }[] = [];
     for (const object of batch) {
@@ -294,11 +309,11 @@ export class BatchLoader {
     await requeueLostDuplicates(this.#database, thinned, sound);
     // Compressing what is left of small tables at the commit takes memory.
     this.#hasReleased ||= attempt.stream !== undefined;
-    for (const object of batch) attempt.stream?.release(object);
+    for (const object of [...batch, ...streamed]) attempt.stream?.release(object);
     return { outcomes, changes };
   }
 
-  /** @returns objects that joined the group from the stream */
+  /** @returns what joined the group from the stream: objects, and parts */
   async #loadRows(
     { table, objects }: TypeGroup,
     sieve: KeySieve | undefined,
@@ -308,9 +323,9 @@ export class BatchLoader {
     const scanned = objects.map(toScanObject);
     const erased = await this.#findErased(table, scanned);
     const kept = scanned.map((object) => skipRows(object, erased.get(object.objectId)));
-    const joining = stream?.upcoming.length
-      ? await this.#join(stream, table, objects, sieve)
-      : undefined;
+    const isFollowed = stream?.upcoming.length || !objects.every(isComplete);
+    const joining =
+      stream && isFollowed ? await this.#join(stream, table, objects, sieve) : undefined;
     // Those that join have schemas and marks of these.
     const passage = this.#options.door?.passageInto(
       table,
@@ -322,7 +337,7 @@ export class BatchLoader {
     for (const { objectId, container } of [...objects, ...joined]) {
       const { duplicateCount, erasedCount } = duplicates.get(objectId) ?? NO_DUPLICATES;
       loaded.set(objectId, {
-        readCount: container.recordCount,
+        readCount: (loaded.get(objectId)?.readCount ?? 0) + container.recordCount,
         duplicateCount,
         erasedCount: (erased.get(objectId)?.size ?? 0) - erasedCount,
       });
@@ -345,14 +360,17 @@ export class BatchLoader {
     // Which fingerprints do not tell: decoding is the same.
     const marked = new Set(objects.flatMap(({ container }) => listMarked(container)));
     let aside: DoubtfulRecords | undefined;
-    const accepts = ({ key, eventType, container }: OpenedObject) =>
-      keys.has(key) &&
-      eventType === table.eventType &&
-      schemas.has(container.schema.fingerprint) &&
-      listMarked(container).every((field) => marked.has(field)) &&
-      sieve?.hasRoom(container.recordCount) === true;
+    let last = objects.at(-1) as OpenedObject;
+    const accepts = (object: OpenedObject) =>
+      !isComplete(last) ||
+      (keys.has(object.key) &&
+        object.eventType === table.eventType &&
+        schemas.has(object.container.schema.fingerprint) &&
+        listMarked(object.container).every((field) => marked.has(field)) &&
+        sieve?.hasRoom(expectRecords(object)) === true);
     const joined: OpenedObject[] = [];
     const join = (object: OpenedObject) => {
+      last = object;
       joined.push(object);
       return toScanObject(object);
     };
@@ -382,20 +400,17 @@ export class BatchLoader {
     joining: Joining | undefined,
   ): Promise<readonly ScanObject[]> {
     const { table } = target;
-    // Without an id nothing is a duplicate.
-    if (!table.columns.some(({ field }) => field === 'id')) {
-      await this.#insertRows(target, new BatchSource(table, objects));
-      return [];
-    }
-    const ofTable = await sieve?.of(this.#database, table);
-    if (ofTable === undefined) return objects;
     const doubtful = new DoubtfulRecords();
     joining?.watch(doubtful);
-    const sifting = { sieve: ofTable, doubtful };
+    // Without an id nothing is a duplicate.
+    const hasIds = table.columns.some(({ field }) => field === 'id');
+    const ofTable = hasIds ? await sieve?.of(this.#database, table) : undefined;
+    const sifting = ofTable && { sieve: ofTable, doubtful };
     this.#hasReleased ||= joining !== undefined;
     let next = objects;
     while (next.length > 0) {
-      await this.#insertRows(target, new BatchSource(table, next, sifting, joining));
+      if (hasIds && sifting === undefined) for (const object of next) doubtful.addWhole(object);
+      else await this.#insertRows(target, new BatchSource(table, next, sifting, joining));
       next = (await joining?.nextBatch()) ?? [];
     }
     if (doubtful.hasUnsifted) sieve?.forget(table);
@@ -575,8 +590,22 @@ function skipRows(object: ScanObject, skippedRows: ReadonlySet<number> | undefin
   return skippedRows && skippedRows.size > 0 ? { ...object, skippedRows } : object;
 }
 
+function isComplete({ part }: OpenedObject): boolean {
+  return part?.isLast !== false;
+}
+
+/** Of several parts, the first stands for the object. */
+function listObjects(parts: readonly OpenedObject[]): readonly OpenedObject[] {
+  const known = new Set<number>();
+  return parts.filter(({ objectId }) => !known.has(objectId) && known.add(objectId));
+}
+
+function expectRecords({ container, part }: OpenedObject): number {
+  return part?.expectedRecords ?? container.recordCount;
+}
+
 function countRecords(objects: readonly OpenedObject[]): number {
-  return objects.reduce((sum, { container }) => sum + container.recordCount, 0);
+  return objects.reduce((sum, object) => sum + expectRecords(object), 0);
 }
 
 function listSchemas(objects: readonly OpenedObject[]): readonly MetSchema[] {

@@ -3,13 +3,14 @@
 import { describe, expect, it } from 'vitest';
 import { takeMemory } from '../../../src/avro/container-reader.ts';
 import { PrivacyRules } from '../../../src/privacy-rules.ts';
+import { KeySieve } from '../../../src/warehouse/key-sieve.ts';
 import {
   type ObjectStream,
   type OpenedObject,
   StreamBroken,
 } from '../../../src/warehouse/load-batch.ts';
 import { PrivacyDoor } from '../../../src/warehouse/privacy-door.ts';
-import { anEvent, aSchema, events } from '../../support/event-builders.ts';
+import { anEvent, aRecord, aSchema, events } from '../../support/event-builders.ts';
 import { type TestObject, TestWarehouse } from '../../support/test-warehouse.ts';
 
 const SCHEMA = aSchema();
@@ -66,6 +67,20 @@ const object = (first: number, end: number, more: Partial<TestObject> = {}): Tes
   records: events(first, end),
   ...more,
 });
+
+/** An object as several parts, each with so many of its blocks. */
+function divide(whole: OpenedObject, blocksPerPart: number): OpenedObject[] {
+  const { blocks, recordCount: expectedRecords } = whole.container;
+  const parts: OpenedObject[] = [];
+  for (let at = 0; at < blocks.length; at += blocksPerPart) {
+    const own = blocks.slice(at, at + blocksPerPart);
+    const recordCount = own.reduce((sum, block) => sum + block.recordCount, 0);
+    const isLast = at + blocksPerPart >= blocks.length;
+    const container = { ...whole.container, blocks: own, recordCount };
+    parts.push({ ...whole, container, part: { isLast, expectedRecords } });
+  }
+  return parts;
+}
 
 async function readIds(warehouse: TestWarehouse): Promise<number> {
   const [row] = await warehouse.rows<{ rows: number; ids: number }>(
@@ -213,5 +228,106 @@ describe('objects of a stream', () => {
         "select count(*)::int from events.test_event where note = 'secret marked'",
       ),
     ).toEqual([0]);
+  });
+});
+
+describe('objects in parts', () => {
+  const inBlocks = { recordsPerBlock: 500 };
+
+  /** Loads the parts of these objects as one stream. */
+  async function loadParts(
+    warehouse: TestWarehouse,
+    objects: readonly TestObject[],
+    isSlow = false,
+  ) {
+    const opened = await warehouse.discover(objects);
+    const [first, ...following] = opened.flatMap((one) => divide(one, 3));
+    const arriving = new TestStream(following, isSlow);
+    const load = warehouse.loader().load([first as OpenedObject], arriving);
+    return { load, arriving };
+  }
+
+  it.each([false, true])('are loaded, counted and told as one (slow: %s)', async (isSlow) => {
+    const warehouse = await TestWarehouse.forTest();
+    await warehouse.load([object(9_000, 9_100)]);
+    const { load, arriving } = await loadParts(
+      warehouse,
+      [
+        object(0, 8_000, inBlocks),
+        object(7_000, 9_050, inBlocks),
+        object(1_000, 6_000, inBlocks),
+        object(20_000, 20_100),
+      ],
+      isSlow,
+    );
+    const { outcomes } = await load;
+    const counts = outcomes.map((one) => `${one.status} ${one.readCount}-${one.duplicateCount}`);
+    expect(counts).toEqual([
+      'loaded 8000-0',
+      'loaded 2050-1050',
+      'loaded 5000-5000',
+      'loaded 100-0',
+    ]);
+    expect(await readIds(warehouse)).toBe(9_200);
+    expect(arriving.released).toBe(6 + 2 + 4 + 1);
+    expect(
+      await warehouse.column('select row_count::int from ops.objects order by object_id'),
+    ).toEqual([100, 8_000, 1_000, 0, 100]);
+  });
+
+  // Late events are in doubt, and a repeated object is so as a whole after some thousand records.
+  it('are in doubt part by part', async () => {
+    const warehouse = await TestWarehouse.forTest();
+    await warehouse.load([object(10_000, 40_000)]);
+    const { load } = await loadParts(warehouse, [object(0, 60_000, inBlocks)]);
+    const { outcomes } = await load;
+    expect(outcomes).toMatchObject([{ readCount: 60_000, duplicateCount: 30_000 }]);
+    expect(await readIds(warehouse)).toBe(60_000);
+  });
+
+  it('are loaded when another loader has the sieve', async () => {
+    const warehouse = await TestWarehouse.forTest();
+    const { outcomes } = await new KeySieve().lend(1, async () => {
+      const { load } = await loadParts(warehouse, [object(0, 4_000, inBlocks)]);
+      return load;
+    });
+    expect(outcomes).toMatchObject([{ readCount: 4_000, duplicateCount: 0 }]);
+    expect(await readIds(warehouse)).toBe(4_000);
+  });
+
+  it.each([
+    ['ids that are numbers', 'id'],
+    ['no ids', 'number'],
+  ])('are loaded with %s', async (_, field) => {
+    const warehouse = await TestWarehouse.forTest();
+    const records = events(0, 4_000).map(({ time }, at) => ({ [field]: BigInt(at), time }));
+    const schema = aRecord({ [field]: 'long', time: 'int' });
+    const { load } = await loadParts(warehouse, [{ schema, records, ...inBlocks }]);
+    expect((await load).outcomes).toMatchObject([{ readCount: 4_000, duplicateCount: 0 }]);
+    expect(await warehouse.column('select count(*)::int from events.test_event')).toEqual([4_000]);
+  });
+
+  it('break the stream when what is wrong with one is told before all of it came', async () => {
+    const warehouse = await TestWarehouse.forTest();
+    await warehouse.load([object(0, 10)]);
+    const schema = aSchema({ more: 'string' });
+    const records = events(10, 5_000).map((event) => ({ ...event, more: '' }));
+    const [whole] = await warehouse.discover([{ schema, records, ...inBlocks }]);
+    const [first, ...following] = divide(whole as OpenedObject, 3);
+    const load = warehouse
+      .loader('freeze')
+      .load([first as OpenedObject], new TestStream(following, false));
+    await expect(load).rejects.toThrow(StreamBroken);
+    expect(await readIds(warehouse)).toBe(10);
+  });
+
+  it('take the place of an older version', async () => {
+    const warehouse = await TestWarehouse.forTest();
+    await warehouse.load([object(0, 3_000, { key: 'again' })]);
+    const { load } = await loadParts(warehouse, [
+      object(2_000, 7_000, { key: 'again', etag: 'new', ...inBlocks }),
+    ]);
+    expect((await load).outcomes).toMatchObject([{ readCount: 5_000, duplicateCount: 0 }]);
+    expect(await readIds(warehouse)).toBe(5_000);
   });
 });
