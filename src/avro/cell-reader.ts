@@ -34,8 +34,11 @@ export interface CellPrograms {
   readonly sieve?: Sieve | undefined;
 }
 
-/** Takes records that the sieve has set aside, as they are written in a block. */
-type TakeDoubtful = (bytes: Buffer, records: number) => void;
+/**
+ * Takes records that the sieve has set aside, as they are written in a block: the bytes of the block itself where
+ * nothing else lies between them, otherwise a copy.
+ */
+type TakeDoubtful = (bytes: Buffer, records: number, isCopy: boolean) => void;
 
 export class CellReader {
   readonly #blocks: readonly Block[];
@@ -160,7 +163,13 @@ export class CellReader {
       const before = decoder.row;
       const outcome = decoder.decode(program, window, left, symbols, isSkipped ? undefined : sieve);
       const { doubtful } = decoder;
-      if (doubtful > 0) this.#takeDoubtful?.(decoder.copyDoubtful(), doubtful);
+      if (doubtful > 0) {
+        const isCopy = decoder.row > before;
+        const bytes = isCopy
+          ? decoder.copyDoubtful()
+          : block.bytes.subarray(this.#pos, decoder.pos);
+        this.#takeDoubtful?.(bytes, doubtful, isCopy);
+      }
       const done = decoder.row - before + doubtful;
       left -= done;
       this.#record += done;

@@ -134,9 +134,12 @@ export class BatchCursor {
             plan.programs,
             this.#decoder,
             [...(skippedRows ?? [])].sort((a, b) => a - b),
-            (bytes, records) => {
+            (bytes, records, isCopy) => {
               open.doubtful += records;
-              this.#source.sifting?.doubtful.add(object, bytes, records);
+              // What others follow is released when it has been read.
+              const isKept = isCopy || this.#source.following === undefined;
+              const kept = isKept ? bytes : Buffer.from(bytes);
+              this.#source.sifting?.doubtful.add(object, kept, records);
             },
           )
         : undefined;

@@ -2,8 +2,8 @@
  * Records that may be in the table already, set aside while a batch is inserted → objects that are scanned
  * once more: for the duplicates among them, and for the rest.
  *
- * Single records are copied as they are written; one behind the other they are a block like any other. Where
- * a whole object, or all that is left of one, is in doubt, its own blocks are used.
+ * Single records are copied as they are written; one behind the other they are a block like any other. Where many
+ * in a row, a whole object, or all that is left of one are in doubt, its own blocks are used.
  */
 
 import type { Block, Container } from '../avro/container-reader.ts';
@@ -13,8 +13,8 @@ import type { ScanObject } from './batch-source.ts';
 interface Aside {
   /** Or its first part. */
   readonly object: ScanObject;
-  readonly copies: Buffer[];
-  copied: number;
+  /** Records that stand one behind the other. */
+  readonly runs: { readonly bytes: Buffer; readonly records: number }[];
   /** Of the object, or of several of its parts. */
   readonly rests: { readonly container: Container; readonly from: RecordPosition }[];
 }
@@ -23,15 +23,14 @@ const START: RecordPosition = { block: 0, record: 0, pos: 0 };
 
 export class DoubtfulRecords {
   readonly #asides = new Map<number, Aside>();
-  /** Of single records. */
-  copiedBytes = 0;
+  /** Of all but the rest of objects. */
+  runBytes = 0;
 
-  /** @param bytes so many records as a block has them */
+  /** @param bytes so many records as a block has them, to stay as they are until the batch is done */
   add(object: ScanObject, bytes: Buffer, records: number): void {
     const aside = this.#of(object);
-    aside.copies.push(bytes);
-    aside.copied += records;
-    this.copiedBytes += bytes.length;
+    aside.runs.push({ bytes, records });
+    this.runBytes += bytes.length;
   }
 
   /** All records from here on. */
@@ -56,16 +55,16 @@ export class DoubtfulRecords {
   #of(object: ScanObject): Aside {
     const known = this.#asides.get(object.objectId);
     if (known !== undefined) return known;
-    const aside: Aside = { object, copies: [], copied: 0, rests: [] };
+    const aside: Aside = { object, runs: [], rests: [] };
     this.#asides.set(object.objectId, aside);
     return aside;
   }
 }
 
-function toScanObject({ object, copies, copied, rests }: Aside): ScanObject {
+function toScanObject({ object, runs, rests }: Aside): ScanObject {
   const { objectId, container, skippedRows } = object;
   const [rest] = rests;
-  if (copied === 0 && rests.length === 1 && rest && isAll(rest)) return object;
+  if (runs.length === 0 && rests.length === 1 && rest && isAll(rest)) return object;
   const blocks: Block[] = [];
   let recordCount = 0;
   const append = (bytes: Buffer, records: number) => {
@@ -73,7 +72,8 @@ function toScanObject({ object, copies, copied, rests }: Aside): ScanObject {
     blocks.push({ index: blocks.length, firstRecord: recordCount, recordCount: records, bytes });
     recordCount += records;
   };
-  append(Buffer.concat(copies), copied);
+  for (const { bytes, records } of runs) append(bytes, records);
+  const runRecords = recordCount;
   for (const { container: part, from } of rests) {
     for (const [at, block] of part.blocks.entries()) {
       if (at < from.block) continue;
@@ -87,7 +87,7 @@ function toScanObject({ object, copies, copied, rests }: Aside): ScanObject {
   const firstOfRest = rest === undefined ? container.recordCount : numberOf(container, rest.from);
   const skipped = [...(skippedRows ?? [])]
     .filter((row) => row >= firstOfRest)
-    .map((row) => row - firstOfRest + copied);
+    .map((row) => row - firstOfRest + runRecords);
   return {
     objectId,
     container: doubtful,

@@ -380,10 +380,10 @@ export class BatchLoader {
         aside = doubtful;
       },
       next: () => {
-        const object = stream.takeReady(accepts, aside?.copiedBytes ?? 0);
+        const object = stream.takeReady(accepts, aside?.runBytes ?? 0);
         return object && join(object);
       },
-      nextBatch: async () => (await stream.takeBatch(accepts, aside?.copiedBytes ?? 0)).map(join),
+      nextBatch: async () => (await stream.takeBatch(accepts, aside?.runBytes ?? 0)).map(join),
       release: (object) => stream.release(object),
     };
   }

@@ -1,8 +1,9 @@
 /** Events that are certainly new are told from others while they are decoded; the others lose nothing by it. */
 
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { MAX_KEYS } from '../../../src/avro/kernel-memory.ts';
+import { DoubtfulRecords } from '../../../src/warehouse/doubtful-records.ts';
 import { type EventTable, readEventTable } from '../../../src/warehouse/event-tables.ts';
 import { KeySieve } from '../../../src/warehouse/key-sieve.ts';
 import type { BatchLoader } from '../../../src/warehouse/load-batch.ts';
@@ -142,6 +143,32 @@ describe('a batch', () => {
       '20000-0',
     ]);
     expect(await count(warehouse)).toBe(20_001);
+  });
+
+  it('of late events is compared with the table where it lies, and copied where it is mixed', async () => {
+    const warehouse = await TestWarehouse.forTest();
+    const schema = aSchema();
+    await loadWith(warehouse, warehouse.loader(), [{ schema, records: [anEvent(100_000)] }]);
+    const late = await warehouse.discover([{ schema, records: events(0, 5_000) }]);
+    const records = Array.from({ length: 5_000 }, (_, at) =>
+      anEvent(at % 2 === 0 ? 10_000 + at : 200_000 + at),
+    );
+    const mixed = await warehouse.discover([{ schema, records }]);
+    const memoryOf = (objects: typeof late) =>
+      objects.flatMap(({ container }) => container.blocks.map(({ bytes }) => bytes.buffer));
+    const ofLate = memoryOf(late);
+    const ofMixed = memoryOf(mixed);
+    const add = vi.spyOn(DoubtfulRecords.prototype, 'add');
+    onTestFinished(() => add.mockRestore());
+    const loader = warehouse.loader();
+    await loader.load(late);
+    expect(add.mock.calls.length).toBeGreaterThan(0);
+    expect(add.mock.calls.every(([, { buffer }]) => ofLate.includes(buffer))).toBe(true);
+    add.mockClear();
+    await loader.load(mixed);
+    expect(add.mock.calls.length).toBeGreaterThan(0);
+    expect(add.mock.calls.some(([, { buffer }]) => ofMixed.includes(buffer))).toBe(false);
+    expect(await count(warehouse)).toBe(10_001);
   });
 
   it('of which a part has a value without a place is loaded, and that rescued', async () => {
