@@ -187,6 +187,26 @@ describe('the memory of DuckDB', () => {
     await bucket.cycle();
     expect(limits).toHaveLength(3);
   });
+
+  it('is set for each batch, so that what the one before has freed goes back', async () => {
+    const bucket = new TestBucket();
+    for (const at of [1, 2, 3, 4, 5, 6])
+      await bucket.put(aKey(at), SCHEMA, [anEvent(at, { note: '' })]);
+    const limits = watchLimits();
+    await bucket.cycle({}, { 'load.batchRows': '2' });
+    expect(limits).toEqual([128_000_000, 128_000_000, 128_000_000, 256_000_000]);
+  });
+
+  it('goes back to the system from a thread that has nothing else to do', async () => {
+    const database = await Database.open({ path: ':memory:' });
+    try {
+      expect(
+        await database.row("select current_setting('allocator_background_threads') as isSet"),
+      ).toEqual({ isSet: true });
+    } finally {
+      database.close();
+    }
+  });
 });
 
 describe('a load that takes more memory than it was given', () => {
