@@ -66,8 +66,6 @@ export class ArrivingObjects {
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   readonly #arrivals: AsyncGenerator<Arrival, undefined>;
-  /** Set while large objects are loaded as they arrive, and memory is needed for that. */
-  isHeldBack = false;
   readonly #ready: Arrival[] = [];
   #coming: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
@@ -137,11 +135,8 @@ export class ArrivingObjects {
   }
 
   async *#arrive(objects: readonly PendingObject[]): AsyncGenerator<Arrival, undefined> {
-    const groups = planGroups(
-      objects,
-      this.#config.load.batchBytes * AHEAD_SHARE,
-      this.#inParts ? LEAST_BYTES_IN_PARTS : undefined,
-    );
+    const mostAhead = this.#config.load.batchBytes * AHEAD_SHARE;
+    const groups = planGroups(objects, mostAhead, this.#inParts ? LEAST_BYTES_IN_PARTS : undefined);
     const coming: Flight<Arrival>[] = [];
     let begun = 0;
     /** Begins downloads for which there is room beside so many bytes that nobody has taken yet. */
@@ -151,7 +146,7 @@ export class ArrivingObjects {
         const ahead = coming.reduce((sum, one) => sum + one.bytes, readyBytes);
         const objects = coming.reduce((sum, one) => sum + one.objects, 0);
         if (objects >= this.#config.source.concurrency) break;
-        if (ahead > 0 && ahead + flight.bytes > this.#mostAhead) break;
+        if (ahead > 0 && ahead + flight.bytes > mostAhead) break;
         if (flight.isInParts && coming.some((one) => one.isInParts)) break;
         coming.push(flight);
         flight.begin();
@@ -185,11 +180,6 @@ export class ArrivingObjects {
     return isInParts
       ? new Flight(this.#arriveInParts(object), PARTS_AHEAD_BYTES, 1, true)
       : new Flight(this.#arriveWhole(group), countBytes(group), group.length, false);
-  }
-
-  /** Bytes that may be downloaded or opened before anybody takes them. */
-  get #mostAhead(): number {
-    return this.#config.load.batchBytes * AHEAD_SHARE * (this.isHeldBack ? 1 : 2);
   }
 
   async *#arriveWhole(group: readonly PendingObject[]): AsyncGenerator<Arrival, undefined> {

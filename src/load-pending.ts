@@ -60,6 +60,9 @@ export interface LoadPendingInput {
  */
 const MAX_BATCH_TYPES = 16;
 
+/** Of `load.batchBytes`, for objects of several event types: each of their tables takes memory as well. */
+const MIXED_SHARE = 3 / 8;
+
 /**
  * A transaction with a stream may hold so many batches: at the end of each statement, one thread waits for the
  * other to compress its last rows.
@@ -67,7 +70,7 @@ const MAX_BATCH_TYPES = 16;
 const STREAM_SHARE = 4;
 
 /** Of `load.batchBytes`: what a batch with a stream may hold in memory while another object joins it. */
-const HELD_SHARE = 1 / 3;
+const HELD_SHARE = 1 / 5;
 
 /**
  * Records of more than a few kilobytes do not join: DuckDB keeps them in memory until they are a row group, or
@@ -221,7 +224,9 @@ class Round {
     this.#objects.push(opened);
     this.#rows += recordCount;
     this.#bytes += uncompressedBytes;
-    const isFull = this.#rows >= config.load.batchRows || this.#bytes >= config.load.batchBytes;
+    const share = this.#eventTypes.size > 1 ? MIXED_SHARE : 1;
+    const isFull =
+      this.#rows >= config.load.batchRows || this.#bytes >= config.load.batchBytes * share;
     const isFollowed = this.#waiting[0]?.eventType === opened.eventType;
     const isInParts = opened.part !== undefined;
     const isLarge = isInParts || uncompressedBytes >= LARGE_BYTES;
@@ -317,9 +322,7 @@ class Round {
     this.#rows = 0;
     this.#bytes = 0;
     await this.#memory.divide(takesMore || objects.length === 1 ? 'stream' : 'batch');
-    this.#arriving.isHeldBack = takesMore;
     const { outcomes, changes } = await loader.load(objects, stream);
-    this.#arriving.isHeldBack = false;
     totals.schemaChanges.push(...changes);
     for (const { object, status, readCount, duplicateCount, erasedCount, error } of outcomes) {
       const { key, eventType, sizeBytes } = object;

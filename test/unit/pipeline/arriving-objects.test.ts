@@ -157,19 +157,6 @@ describe('objects', () => {
     await arriving.wait();
     expect(store.asked).toEqual(['0', '1']);
   });
-
-  it('that need not be held back come two at a time where there is room', async () => {
-    const count = async (isHeldBack: boolean) => {
-      const store = new TestStore(Array(4).fill(20 * MIB));
-      const arriving = store.arriving();
-      arriving.isHeldBack = isHeldBack;
-      await arriving.next();
-      await arriving.wait();
-      await settle();
-      return store.asked.length;
-    };
-    expect(await count(false)).toBeGreaterThan(await count(true));
-  });
 });
 
 describe('large objects in parts', () => {
