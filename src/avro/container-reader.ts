@@ -9,18 +9,18 @@
  *
  * avsc's own container decoder is not used: it ends normally on a file that was cut short.
  */
-import { CurrentsError } from '../errors.ts';
 import { parseAvroSchema, type WriterSchema } from './avro-schema.ts';
 import { getMinimumBytes } from './avro-type.ts';
-import { CODEC_NAMES, type CodecName, decompressBlock, isCodecName } from './codecs.ts';
+import { CODEC_NAMES, type CodecName, isCodecName } from './codecs.ts';
 import { Cursor, decodeText, failure, invalid, MoreNeeded } from './container-cursor.ts';
+import {
+  type CompressedBlock,
+  type DecompressionLimits,
+  decompressBlocks,
+} from './decompress-blocks.ts';
 
-export interface ContainerLimits {
-  /** Of one block, after decompression. */
-  readonly maxBlockBytes: number;
-  /** Of the whole object, after decompression. */
-  readonly maxUncompressedBytes: number;
-}
+/** `maxUncompressedBytes` is that of the whole object. */
+export type ContainerLimits = DecompressionLimits;
 
 export interface Block {
   /** Zero-based. */
@@ -40,11 +40,9 @@ export interface Container {
   readonly uncompressedBytes: number;
 }
 
-/** A block as it stands in the file, before decompression. */
-export interface RawBlock {
-  readonly index: number;
+/** A block as it stands in the file. */
+export interface RawBlock extends CompressedBlock {
   readonly recordCount: number;
-  readonly bytes: Buffer;
 }
 
 interface Header {
@@ -57,11 +55,6 @@ const MAGIC = Buffer.from('Obj\x01', 'latin1');
 const SYNC_BYTES = 16;
 /** Records may take no bytes at all (all fields null); their number then bounds our work, so it is bounded here. */
 const MAX_EMPTY_RECORDS = 10_000_000;
-/** Of a few kilobytes each, so many are done while the event loop turns once; of large ones, a few keep all threads busy. */
-const DECOMPRESS_AHEAD = 32;
-/** Writers end a block at some ten kilobytes, a few at a megabyte or so. */
-const SMALL_BLOCK_BYTES = 4 * 1024 * 1024;
-
 /**
  * Parses header, checks every sync marker, splits and decompresses all blocks; the file must end exactly
  * after a block. Records themselves are not looked at.
@@ -120,7 +113,7 @@ export class ContainerReader {
       ...this.#limits,
       maxUncompressedBytes: this.#limits.maxUncompressedBytes - before.bytes,
     };
-    const decompressed = await decompressAll(rawBlocks, codec, limits);
+    const decompressed = await decompressBlocks(codec, rawBlocks, limits);
     const blocks: Block[] = [];
     for (const [i, { index, recordCount }] of rawBlocks.entries()) {
       const bytes = decompressed[i] as Buffer;
@@ -157,55 +150,6 @@ export class ContainerReader {
 /** Takes the memory of a container that has been read; it has no blocks afterwards. */
 export function takeMemory({ blocks }: Container): readonly Buffer[] {
   return (blocks as Block[]).splice(0).map(({ bytes }) => bytes);
-}
-
-/**
- * The bytes of all blocks, in their order. The next ones are begun while the first is waited for: it is looked
- * for only between two turns of whatever else there is to do. A block that is large is made alone, once more:
- * meanwhile its bytes are there twice, and a bomb is a row of blocks that are as large as they may be.
- */
-async function decompressAll(
-  rawBlocks: readonly RawBlock[],
-  codec: CodecName,
-  { maxBlockBytes, maxUncompressedBytes }: ContainerLimits,
-): Promise<readonly Buffer[]> {
-  const decompressed: Buffer[] = [];
-  const begun: Promise<Buffer | undefined>[] = [];
-  let left = maxUncompressedBytes;
-  const decompressAlone = async ({ bytes, index }: RawBlock) =>
-    decompressBlock(codec, bytes, Math.min(maxBlockBytes, left), index);
-  try {
-    for (const raw of rawBlocks) {
-      const next = decompressed.length + begun.length;
-      for (const one of rawBlocks.slice(next, next + DECOMPRESS_AHEAD - begun.length)) {
-        const trial = decompressSmall(codec, one);
-        // Looked at when its turn comes.
-        trial.catch(() => undefined);
-        begun.push(trial);
-      }
-      const small = await begun.shift();
-      const fits = small !== undefined && small.length <= Math.min(maxBlockBytes, left);
-      const bytes = fits ? small : await decompressAlone(raw);
-      left -= bytes.length;
-      decompressed.push(bytes);
-    }
-    return decompressed;
-  } finally {
-    await Promise.allSettled(begun);
-  }
-}
-
-/** As one of several; undefined when it is a large one. */
-async function decompressSmall(
-  codec: CodecName,
-  { bytes, index }: RawBlock,
-): Promise<Buffer | undefined> {
-  try {
-    return await decompressBlock(codec, bytes, SMALL_BLOCK_BYTES, index);
-  } catch (error) {
-    if (error instanceof CurrentsError && error.code === 'OBJECT_TOO_LARGE') return undefined;
-    throw error;
-  }
 }
 
 /** @throws MoreNeeded when it goes on behind the bytes that are there */

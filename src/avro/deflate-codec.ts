@@ -4,9 +4,15 @@
  * Python's writers (avro 1.12 and fastavro 1.13) cut a byte too few off zlib's form, so three of the four
  * bytes of its Adler-32 stay behind the stream. They are taken, and checked, as a checksum.
  *
- * Inflating runs on zlib's threads, so that decoding goes on meanwhile.
+ * Inflating runs on zlib's threads, unless it is asked for now.
  */
-import { deflateRawSync, type InputType, inflateRaw, type ZlibOptions } from 'node:zlib';
+import {
+  deflateRawSync,
+  type InputType,
+  inflateRaw,
+  inflateRawSync,
+  type ZlibOptions,
+} from 'node:zlib';
 import { type Codec, CompressedDataInvalid, OutputLimitReached } from './codec.ts';
 
 interface InflateResult {
@@ -18,34 +24,57 @@ interface InflateResult {
 const LEAST_CHUNK_BYTES = 16 * 1024;
 const MOST_CHUNK_BYTES = 1024 * 1024;
 
-/** Node's typings know only the form without `info`. */
+/** Node's typings know only the forms without `info`. */
 const inflateRawWithInfo = inflateRaw as unknown as (
   bytes: InputType,
   options: ZlibOptions,
   done: (error: NodeJS.ErrnoException | null, result: InflateResult) => void,
 ) => void;
 
+const inflateNowWithInfo = inflateRawSync as unknown as (
+  bytes: InputType,
+  options: ZlibOptions,
+) => InflateResult;
+
 export const deflateCodec: Codec = {
   compress: async (bytes) => deflateRawSync(bytes),
 
   decompress: (bytes, maxBytes) =>
     new Promise((resolve, reject) => {
-      const options = {
-        info: true,
-        chunkSize: guessChunkBytes(bytes.length),
-        maxOutputLength: Math.max(1, maxBytes), // Node takes no limit of zero
-      };
-      inflateRawWithInfo(bytes, options, (error, result) => {
+      inflateRawWithInfo(bytes, chooseOptions(bytes.length, maxBytes), (error, result) => {
         if (error?.code === 'ERR_BUFFER_TOO_LARGE') reject(new OutputLimitReached());
         else if (error !== null) reject(error);
         else if (result.buffer.length > maxBytes) reject(new OutputLimitReached());
-        // Node ignores what follows the end of a raw stream.
-        else if (!isChecksum(bytes.subarray(result.engine.bytesWritten), result.buffer)) {
+        else if (!isWhole(bytes, result)) {
           reject(new CompressedDataInvalid('bytes are left over behind the stream'));
         } else resolve(fitted(result.buffer));
       });
     }),
 };
+
+/** A block's bytes, without waiting; undefined when they are more than `maxBytes` or it is damaged. */
+export function inflateNow(bytes: Buffer, maxBytes: number): Buffer | undefined {
+  try {
+    const result = inflateNowWithInfo(bytes, chooseOptions(bytes.length, maxBytes));
+    if (result.buffer.length > maxBytes || !isWhole(bytes, result)) return undefined;
+    return fitted(result.buffer);
+  } catch {
+    return undefined;
+  }
+}
+
+function chooseOptions(compressedBytes: number, maxBytes: number): ZlibOptions {
+  return {
+    info: true,
+    chunkSize: guessChunkBytes(compressedBytes),
+    maxOutputLength: Math.max(1, maxBytes), // Node takes no limit of zero
+  };
+}
+
+/** Node ignores what follows the end of a raw stream. */
+function isWhole(bytes: Buffer, { buffer, engine }: InflateResult): boolean {
+  return isChecksum(bytes.subarray(engine.bytesWritten), buffer);
+}
 
 /**
  * Inflating fills chunk after chunk, each in a turn of its own on zlib's threads, and joins them. Events
