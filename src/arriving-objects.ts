@@ -47,7 +47,7 @@ export interface ArrivingOptions {
 }
 
 /** Downloads run ahead of loading by this part of a batch, or by one object. */
-const AHEAD_SHARE = 1 / 8;
+const AHEAD_SHARE = 2 / 5;
 
 /** A part is used up within milliseconds, and the next must be there. */
 const READY_PARTS = 3;

@@ -60,17 +60,14 @@ export interface LoadPendingInput {
  */
 const MAX_BATCH_TYPES = 16;
 
-/** Of `load.batchBytes`, for objects of several event types: each of their tables takes memory as well. */
-const MIXED_SHARE = 3 / 8;
-
 /**
- * A transaction with a stream may hold so many batches: at the end of each statement, one thread waits for the
+ * A transaction with a stream may hold so many batches, of which little is in memory: at the end of each statement, one thread waits for the
  * other to compress its last rows.
  */
-const STREAM_SHARE = 4;
+const STREAM_SHARE = { rows: 4, bytes: 12 } as const;
 
 /** Of `load.batchBytes`: what a batch with a stream may hold in memory while another object joins it. */
-const HELD_SHARE = 1 / 5;
+const HELD_SHARE = 2 / 5;
 
 /**
  * Records of more than a few kilobytes do not join: DuckDB keeps them in memory until they are a row group, or
@@ -224,9 +221,7 @@ class Round {
     this.#objects.push(opened);
     this.#rows += recordCount;
     this.#bytes += uncompressedBytes;
-    const share = this.#eventTypes.size > 1 ? MIXED_SHARE : 1;
-    const isFull =
-      this.#rows >= config.load.batchRows || this.#bytes >= config.load.batchBytes * share;
+    const isFull = this.#rows >= config.load.batchRows || this.#bytes >= config.load.batchBytes;
     const isFollowed = this.#waiting[0]?.eventType === opened.eventType;
     const isInParts = opened.part !== undefined;
     const isLarge = isInParts || uncompressedBytes >= LARGE_BYTES;
@@ -249,8 +244,8 @@ class Round {
     let bytes = this.#bytes;
     let heldBytes = this.#bytes;
     const hasRoom = (asideBytes: number) =>
-      rows < batchRows * STREAM_SHARE &&
-      bytes < batchBytes * STREAM_SHARE &&
+      rows < batchRows * STREAM_SHARE.rows &&
+      bytes < batchBytes * STREAM_SHARE.bytes &&
       heldBytes + asideBytes < batchBytes * HELD_SHARE;
     const takeReady: ObjectStream['takeReady'] = (accepts, asideBytes) => {
       const { ready } = arriving;

@@ -8,7 +8,7 @@
  */
 import type { Database } from './warehouse/database.ts';
 
-const SHARES = { batch: 1 / 2, stream: 7 / 8 } as const;
+const SHARES = { batch: 3 / 8, stream: 3 / 4 } as const;
 
 export class LoadingMemory {
   readonly #database: Database;
@@ -37,7 +37,7 @@ export class LoadingMemory {
   }
 
   /**
-   * Loading is over, and DuckDB gets all of it again; but not for an eighth, as it looks through everything that
+   * Loading is over, and DuckDB gets all of it again; but not for a quarter, as it looks through everything that
    * it holds when the limit changes: 50 ms after a million events.
    */
   async end(): Promise<void> {

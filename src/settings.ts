@@ -300,14 +300,15 @@ const sections = z.strictObject({
         description:
           'Objects are gathered until they hold about this many events, then loaded in one transaction. Each of two threads then fills a row group of DuckDB (122,880 rows) or more.',
       }),
-      batchBytes: size('256MB', {
+      batchBytes: size('80MB', {
         flag: '--batch-bytes',
-        description: 'The same by decompressed size, which bounds the memory.',
+        description:
+          'The same by decompressed size, which bounds the memory. Large objects of one event type follow one another in a transaction of more than that, a few megabytes at a time.',
       }),
       memoryLimit: size('256MB', {
         flag: '--memory-limit',
         description:
-          "DuckDB's memory, of which loading mostly takes half; the process needs about 450 MB on top. More does not make loading faster, but large queries.",
+          "DuckDB's memory, of which loading many small objects takes three eighths; the process needs about 350 MB on top. More does not make loading faster, but large queries.",
       }),
       threads: optionalInteger(1, 256, {
         flag: '--threads',

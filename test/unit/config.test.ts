@@ -64,7 +64,7 @@ describe('values', () => {
       limits: { maxBlockBytes: 64_000_000, maxUncompressedBytes: 512_000_000 },
       load: {
         batchRows: 300_000,
-        batchBytes: 256_000_000,
+        batchBytes: 80_000_000,
         memoryLimitBytes: 256_000_000,
         threads: undefined,
       },

@@ -155,7 +155,7 @@ describe('large objects of one event type', () => {
         if (progress.phase === 'loading') held.push(progress.objects);
       },
     });
-    // 30 MB are half of a batch: three objects, and the one that goes beyond.
+    // 24 MB are two fifths of a batch: three objects, and the one that goes beyond.
     expect(Math.max(...held.map((loaded, at) => loaded - (held[at - 1] ?? 0)))).toBeLessThanOrEqual(
       4,
     );
@@ -180,10 +180,10 @@ describe('the memory of DuckDB', () => {
     await bucket.put(aKey(2), SCHEMA, [anEvent(2, { note: '' })]);
     const limits = watchLimits();
     await bucket.cycle();
-    expect(limits).toEqual([128_000_000, 256_000_000]);
+    expect(limits).toEqual([96_000_000, 256_000_000]);
     await bucket.put(aKey(3), SCHEMA, [anEvent(3, { note: '' })]);
     await bucket.cycle();
-    expect(limits.slice(2)).toEqual([224_000_000]);
+    expect(limits.slice(2)).toEqual([192_000_000]);
     await bucket.cycle();
     expect(limits).toHaveLength(3);
   });
@@ -194,7 +194,7 @@ describe('the memory of DuckDB', () => {
       await bucket.put(aKey(at), SCHEMA, [anEvent(at, { note: '' })]);
     const limits = watchLimits();
     await bucket.cycle({}, { 'load.batchRows': '2' });
-    expect(limits).toEqual([128_000_000, 128_000_000, 128_000_000, 256_000_000]);
+    expect(limits).toEqual([96_000_000, 96_000_000, 96_000_000, 256_000_000]);
   });
 
   it('goes back to the system from a thread that has nothing else to do', async () => {
@@ -222,7 +222,7 @@ describe('a load that takes more memory than it was given', () => {
     const load = vi.spyOn(BatchLoader.prototype, 'load').mockRejectedValueOnce(error);
     onTestFinished(() => load.mockRestore());
     expect((await bucket.cycle()).objects).toMatchObject({ loaded: 1, pending: 0 });
-    expect(limits).toEqual([224_000_000, 256_000_000]);
+    expect(limits).toEqual([192_000_000, 256_000_000]);
     load.mockRejectedValue(error);
     await bucket.put(aKey(2), SCHEMA, [anEvent(2, { note: '' })]);
     await expect(bucket.cycle()).rejects.toThrow('Out of Memory');
