@@ -52,7 +52,7 @@ const SIZES: PartSizes = {
 };
 
 /** Smaller objects are not worth parts. */
-export const LEAST_BYTES_IN_PARTS = 2 * MIB;
+export const LEAST_BYTES_IN_PARTS = 4 * MIB;
 
 const LEAST_READ_BYTES = 64 * 1024;
 
