@@ -8,7 +8,7 @@
  */
 import type { Database } from './warehouse/database.ts';
 
-const SHARES = { batch: 3 / 8, stream: 3 / 4 } as const;
+const SHARES = { batch: 3 / 8, stream: 7 / 8 } as const;
 
 export class LoadingMemory {
   readonly #database: Database;

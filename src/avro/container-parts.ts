@@ -46,7 +46,7 @@ export interface PartSizes {
 }
 
 const SIZES: PartSizes = {
-  pieceBytes: 8 * MIB,
+  pieceBytes: 4 * MIB,
   compressedPartBytes: MIB,
   leastPlainBytes: 8 * MIB,
 };

@@ -116,8 +116,8 @@ describe('the parts of a container', () => {
       parts.push(part.recordCount);
       expect(Math.abs(expectedRecords - 20_000)).toBeLessThan(200);
     }
-    expect(parts.length).toBe(3);
-    expect(Math.max(...source.asked)).toBeLessThanOrEqual(8 * MIB);
+    expect(parts.length).toBe(5);
+    expect(Math.max(...source.asked)).toBeLessThanOrEqual(4 * MIB);
   });
 
   it('are one of an object that is plain and not large', async () => {

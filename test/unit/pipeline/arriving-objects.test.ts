@@ -172,15 +172,16 @@ describe('large objects in parts', () => {
   };
 
   it('come one behind the other, smaller ones between them as a whole', async () => {
-    const store = new TestStore([20 * MIB, 5 * MIB, 1_000, 17 * MIB]);
+    const store = new TestStore([10 * MIB, 5 * MIB, 1_000, 9 * MIB]);
     expect(await readParts(store.arriving(undefined, true))).toEqual([
-      '0 part 7',
-      '0 part 7',
-      '0 last 6',
+      '0 part 3',
+      '0 part 3',
+      '0 part 3',
+      '0 last 1',
       '1 whole 5',
       '2 whole 1',
-      '3 part 7',
-      '3 part 7',
+      '3 part 3',
+      '3 part 3',
       '3 last 3',
     ]);
     expect(store.open.size).toBe(0);
@@ -211,7 +212,7 @@ describe('large objects in parts', () => {
 
   it('that break off later throw when their turn comes', async () => {
     const store = new TestStore([30 * MIB, 1_000]);
-    store.breaksAfter = 17 * MIB;
+    store.breaksAfter = 9 * MIB;
     const arriving = store.arriving(undefined, true);
     expect((await arriving.next())?.opened?.part?.isLast).toBe(false);
     expect((await arriving.next())?.opened?.part?.isLast).toBe(false);
