@@ -121,7 +121,9 @@ export class CellReader {
       const skipped = this.#findSkipped(record);
       const isSkipped = skipped === record;
       const left = block.recordCount - this.#record;
-      const count = isSkipped ? 1 : Math.min(left, limit - next, skipped - record);
+      const count = isSkipped
+        ? Math.min(left, limit, this.#countSkipped())
+        : Math.min(left, limit - next, skipped - record);
       const outcome = this.#decode(arena, block, next, count, isSkipped);
       if (!isSkipped) next = this.#decoder.row;
       if (outcome !== OUTCOME.done) return { outcome, row: next };
@@ -147,6 +149,14 @@ export class CellReader {
       this.#nextSkipped++;
     }
     return this.#skippedRows[this.#nextSkipped] ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** How many records are to be left out one behind the other, from the next of these on. */
+  #countSkipped(): number {
+    const rows = this.#skippedRows;
+    let at = this.#nextSkipped;
+    while (rows[at + 1] === (rows[at] as number) + 1) at++;
+    return at + 1 - this.#nextSkipped;
   }
 
   #decode(arena: Arena, block: Block, row: number, count: number, isSkipped: boolean): Outcome {
