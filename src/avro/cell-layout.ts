@@ -75,6 +75,10 @@ export class CellLayout {
     return kernel.views.words;
   }
 
+  get longs(): BigInt64Array {
+    return kernel.views.longs;
+  }
+
   get view(): DataView {
     return kernel.views.view;
   }
@@ -96,11 +100,12 @@ export class CellLayout {
 
   /** Whether any of the first `count` cells is null. */
   hasNulls({ validityStart }: CellPlace, count: number): boolean {
-    const { bytes } = this;
-    const whole = validityStart + (count >> 3);
-    for (let at = validityStart; at < whole; at++) if (bytes[at] !== 0xff) return true;
-    const rest = (1 << (count & 7)) - 1;
-    return ((bytes[whole] as number) & rest) !== rest;
+    const { words } = this;
+    const first = validityStart / 4;
+    const whole = first + (count >> 5);
+    for (let at = first; at < whole; at++) if (words[at] !== -1) return true;
+    const rest = ~(-1 << (count & 31));
+    return ((words[whole] as number) & rest) !== rest;
   }
 
   /** Makes the cells from `from` to before `to` null; of a list, each row from the first on must be set. */

@@ -75,11 +75,13 @@ interface KernelExports {
 class Views {
   readonly bytes: Uint8Array;
   readonly words: Int32Array;
+  readonly longs: BigInt64Array;
   readonly view: DataView;
 
   constructor(buffer: ArrayBuffer) {
     this.bytes = new Uint8Array(buffer);
     this.words = new Int32Array(buffer);
+    this.longs = new BigInt64Array(buffer);
     this.view = new DataView(buffer);
   }
 }

@@ -301,11 +301,12 @@ export class BatchCursor {
       if (index < this.#source.table.columns.length) continue;
       const { name } = this.#column(index);
       const { start } = layout.places[at] as CellPlace;
-      for (let row = from; row < to; row++) {
-        if (name === ROW_COLUMN) layout.words[start / 4 + row] = firstRecord + row - from;
-        if (name !== OBJECT_ID_COLUMN) continue;
-        layout.words[start / 4 + row * 2] = object.objectId | 0;
-        layout.words[start / 4 + row * 2 + 1] = Math.floor(object.objectId / 2 ** 32);
+      if (name === OBJECT_ID_COLUMN) {
+        layout.longs.fill(BigInt(object.objectId), start / 8 + from, start / 8 + to);
+      } else if (name === ROW_COLUMN) {
+        for (let row = from; row < to; row++) {
+          layout.words[start / 4 + row] = firstRecord + row - from;
+        }
       }
     }
   }
