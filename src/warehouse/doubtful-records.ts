@@ -10,14 +10,22 @@ import type { Block, Container } from '../avro/container-reader.ts';
 import type { RecordPosition } from '../avro/record-decoder.ts';
 import type { ScanObject } from './batch-source.ts';
 
+/** Records that stand one behind the other. */
+interface Run {
+  readonly bytes: Buffer;
+  readonly records: number;
+}
+
 interface Aside {
   /** Or its first part. */
   readonly object: ScanObject;
-  /** Records that stand one behind the other. */
-  readonly runs: { readonly bytes: Buffer; readonly records: number }[];
+  readonly runs: Run[];
   /** Of the object, or of several of its parts. */
   readonly rests: { readonly container: Container; readonly from: RecordPosition }[];
 }
+
+/** Runs of so many bytes together become a block. */
+const BLOCK_BYTES = 2 ** 20;
 
 const START: RecordPosition = { block: 0, record: 0, pos: 0 };
 
@@ -47,9 +55,14 @@ export class DoubtfulRecords {
     return [...this.#asides.values()].some(({ rests }) => rests.length > 0);
   }
 
-  /** In the order of the batch; of an object whose rest is in doubt, `skippedRows` count from its new first record. */
-  get objects(): readonly ScanObject[] {
-    return [...this.#asides.values()].map(toScanObject);
+  /**
+   * Hands them out and keeps nothing of them. In the order of the batch; of an object whose rest is in doubt,
+   * `skippedRows` count from its new first record.
+   */
+  take(): readonly ScanObject[] {
+    const objects = [...this.#asides.values()].map(toScanObject);
+    this.#asides.clear();
+    return objects;
   }
 
   #of(object: ScanObject): Aside {
@@ -72,7 +85,7 @@ function toScanObject({ object, runs, rests }: Aside): ScanObject {
     blocks.push({ index: blocks.length, firstRecord: recordCount, recordCount: records, bytes });
     recordCount += records;
   };
-  for (const { bytes, records } of runs) append(bytes, records);
+  for (const { bytes, records } of joinRuns(runs.splice(0))) append(bytes, records);
   const runRecords = recordCount;
   for (const { container: part, from } of rests) {
     for (const [at, block] of part.blocks.entries()) {
@@ -93,6 +106,26 @@ function toScanObject({ object, runs, rests }: Aside): ScanObject {
     container: doubtful,
     ...(skipped.length > 0 && { skippedRows: new Set(skipped) }),
   };
+}
+
+/** Single records would each be a block, which takes longer to open than to decode. */
+function joinRuns(runs: readonly Run[]): readonly Run[] {
+  const groups: Run[][] = [];
+  let size = Number.POSITIVE_INFINITY;
+  for (const run of runs) {
+    size += run.bytes.length;
+    if (size > BLOCK_BYTES) {
+      groups.push([]);
+      size = run.bytes.length;
+    }
+    groups.at(-1)?.push(run);
+  }
+  return groups.map((group) => {
+    const [only, ...others] = group;
+    if (only !== undefined && others.length === 0) return only;
+    const bytes = Buffer.concat(group.map((run) => run.bytes));
+    return { bytes, records: group.reduce((sum, run) => sum + run.records, 0) };
+  });
 }
 
 /** Whether the rest is a whole object, or what is like one. */

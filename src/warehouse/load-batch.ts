@@ -414,7 +414,7 @@ export class BatchLoader {
       next = (await joining?.nextBatch()) ?? [];
     }
     if (doubtful.hasUnsifted) sieve?.forget(table);
-    return doubtful.objects;
+    return doubtful.take();
   }
 
   /**
