@@ -126,6 +126,16 @@ export class Database {
     }
   }
 
+  /** The columns of a query, in their order, with values as in `rows`: where there may be many rows. */
+  async columns(sql: string): Promise<readonly (readonly unknown[])[]> {
+    try {
+      const reader = await this.#connection.runAndReadAll(sql);
+      return reader.getColumnsJS();
+    } catch (error) {
+      throw translateStatementError(error, this.path);
+    }
+  }
+
   /** The first row of a query that always has one. */
   async row<Row>(sql: string, values: readonly BoundValue[] = []): Promise<Row> {
     const [first] = await this.rows<Row>(sql, values);

@@ -30,7 +30,7 @@ export async function findDuplicates(
   if (id === undefined) return new Map();
   const time = columnOf(table, 'time');
   await database.run("set disabled_optimizers = 'join_order,build_side_probe_side'");
-  const rows = await database.rows<{ object_id: number; row_index: number }>(
+  const [objectIds = [], rows = []] = await database.columns(
     `with keys as materialized (
        select ${OBJECT_ID_COLUMN}::double as object_id, ${ROW_COLUMN} as row_index,
          ${id} as id, ${time ?? 'null::timestamp'} as time
@@ -41,10 +41,11 @@ export async function findDuplicates(
   );
   await restoreOptimizers(database);
   const duplicates = new Map<number, Set<number>>();
-  for (const { object_id, row_index } of rows) {
-    const found = duplicates.get(object_id);
-    if (found) found.add(row_index);
-    else duplicates.set(object_id, new Set([row_index]));
+  for (const [at, row] of (rows as readonly number[]).entries()) {
+    const objectId = objectIds[at] as number;
+    const found = duplicates.get(objectId);
+    if (found) found.add(row);
+    else duplicates.set(objectId, new Set([row]));
   }
   return duplicates;
 }
