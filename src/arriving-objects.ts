@@ -33,8 +33,8 @@ export interface Arrival {
   readonly opened?: OpenedObject;
   /** It could not be downloaded. */
   readonly failure?: CurrentsError;
-  /** It is no container, or a damaged one of so many bytes. */
-  readonly defect?: { readonly error: CurrentsError; readonly bytes: number };
+  /** This version of it is no container, or a damaged one. */
+  readonly defect?: { readonly error: CurrentsError; readonly version: ListedObject };
 }
 
 export interface ArrivingOptions {
@@ -233,7 +233,7 @@ export class ArrivingObjects {
       return { object, opened: describe(object, fetched, container) };
     } catch (defect) {
       if (!(defect instanceof CurrentsError)) throw defect;
-      return { object, defect: { error: defect, bytes: fetched.bytes.length } };
+      return { object, defect: { error: defect, version: fetched } };
     }
   }
 }

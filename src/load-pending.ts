@@ -16,7 +16,7 @@
 import { type Arrival, ArrivingObjects } from './arriving-objects.ts';
 import { takeMemory } from './avro/container-reader.ts';
 import type { Config } from './config.ts';
-import type { ObjectStore } from './discovery/object-store.ts';
+import type { ListedObject, ObjectStore } from './discovery/object-store.ts';
 import { CurrentsError } from './errors.ts';
 import { FetchFailures } from './fetch-failures.ts';
 import type { LoadTotals } from './load-totals.ts';
@@ -200,10 +200,10 @@ class Round {
   async #take(arrival: Arrival): Promise<void> {
     this.#waiting.shift();
     const { object, opened, failure, defect } = arrival;
-    if (defect) this.#input.totals.bytes += defect.bytes;
+    if (defect) this.#input.totals.bytes += defect.version.sizeBytes;
     if (failure) await this.#failures.noteFailure(object, failure);
     if (opened || defect) await this.#failures.noteSuccess();
-    if (defect) await this.#quarantine(object, defect.error);
+    if (defect) await this.#quarantine(object, defect.error, defect.version);
     if (opened) await this.#add(opened);
     else this.done += 1;
   }
@@ -291,10 +291,14 @@ class Round {
     this.#unfinished = part?.isLast === false ? objectId : undefined;
   }
 
-  async #quarantine({ objectId, key }: PendingObject, error: CurrentsError): Promise<void> {
+  async #quarantine(
+    { objectId, key }: PendingObject,
+    error: CurrentsError,
+    version: ListedObject,
+  ): Promise<void> {
     const { database, runId, now } = this.#input;
     await database.withTransaction(async () => {
-      await quarantineObject(database, { objectId, key, error }, runId, now());
+      await quarantineObject(database, { objectId, key, error, version }, runId, now());
     });
     this.#tellQuarantined(key, error);
   }

@@ -291,7 +291,7 @@ export class BatchLoader {
         }
         await quarantineObject(
           this.#database,
-          { objectId: object.objectId, key: object.key, error },
+          { objectId: object.objectId, key: object.key, error, version: object },
           runId,
           now(),
         );

@@ -8,6 +8,7 @@
 
 import type { DiscoveredObject } from '../discovery/list-objects.ts';
 import { eventTypeFolderOf } from '../discovery/object-key.ts';
+import type { ListedObject } from '../discovery/object-store.ts';
 import { CurrentsError } from '../errors.ts';
 import { type BoundValue, type Database, quoteLiteral } from './database.ts';
 import type { ObjectStatus } from './migrations.ts';
@@ -354,24 +355,38 @@ export async function readNewestHours(
   return new Map(rows.map(({ folder, newest_hour }) => [folder, newest_hour]));
 }
 
+/** Of an object, as its store tells it. */
+type Version = Pick<ListedObject, 'etag' | 'sizeBytes' | 'lastModified'>;
+
 /** One object that could not be loaded, and why. */
 export interface SetAside {
   readonly objectId: number;
   readonly key: string;
   readonly error: CurrentsError;
+  /** What was read, when it was read; may be newer than the listed version. */
+  readonly version?: Version;
 }
 
 /** Puts an object into quarantine: readable now for `currents quarantine`, tried again only on request. */
 export async function quarantineObject(
   database: Database,
-  { objectId, key, error }: SetAside,
+  { objectId, key, error, version }: SetAside,
   runId: number,
   now: Date,
 ): Promise<void> {
   await database.run(
-    `update ops.objects set status = 'quarantined', attempts = attempts + 1, error = ?, run_id = ?
-     where object_id = ?`,
-    [error.message, runId, objectId],
+    `update ops.objects set status = 'quarantined', attempts = attempts + 1, error = $1, run_id = $2,
+       etag = coalesce($3, etag), size_bytes = coalesce($4, size_bytes),
+       last_modified = coalesce($5::timestamp, last_modified)
+     where object_id = $6`,
+    [
+      error.message,
+      runId,
+      version?.etag ?? null,
+      version?.sizeBytes ?? null,
+      version ? formatInstant(version.lastModified) : null,
+      objectId,
+    ],
   );
   await database.run('delete from ops.quarantine where object_id = ?', [objectId]);
   await database.run(

@@ -234,6 +234,22 @@ describe('an object that is overwritten', () => {
     expect((await bucket.cycle()).objects.discovered).toBe(0);
   });
 
+  it.each([
+    ['which is no container', (bytes: Buffer) => bytes.subarray(0, 3)],
+    ['with a damaged record', (bytes: Buffer) => bytes.fill(0xff, bytes.indexOf('event-2'))],
+  ])('between listing and download by one %s is in quarantine, once', async (_, damage) => {
+    const bucket = new TestBucket();
+    await bucket.put(aKey(1), SCHEMA, [anEvent(1)], { lastModified: AT(1) });
+    const bytes = damage(await writeContainer(SCHEMA, [anEvent(2)]));
+    const onProgress = ({ phase }: { readonly phase: string }) => {
+      if (phase === 'loading') bucket.putBytes(aKey(1), bytes, AT(2));
+    };
+    const first = await bucket.cycle({}, {}, { onProgress });
+    expect(first.objects).toMatchObject({ discovered: 1, quarantined: 1 });
+    const second = await bucket.cycle();
+    expect(second.objects).toMatchObject({ discovered: 0, quarantined: 0 });
+  });
+
   it('in an unknown layout moves to the table of its new event type', async () => {
     const bucket = new TestBucket();
     const named = (name: string) => aSchema({}, { name });

@@ -222,6 +222,16 @@ const DAMAGED = new CurrentsError({
 });
 
 describe('quarantine', () => {
+  it('is of the version that was read, so that the next listing knows it', async () => {
+    await list(listed('a'));
+    const [object] = await listPending(database, { source: SOURCE });
+    const aside = { objectId: object?.objectId as number, key: 'a', error: DAMAGED };
+    await quarantineObject(database, { ...aside, version: listed('a', 'v2') }, 1, NOW);
+    expect(await list(listed('a', 'v2'))).toEqual({ discovered: 0, unchanged: 1 });
+    expect(await readLedger()).toEqual(['a v2 quarantined']);
+    expect((await list(listed('a', 'v3'))).discovered).toBe(1);
+  });
+
   it('keeps code, reason and place, and only the last of them', async () => {
     await list(listed('a'));
     const [object] = await listPending(database, { source: SOURCE });
