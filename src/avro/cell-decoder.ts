@@ -104,10 +104,10 @@ export class CellDecoder {
     return outcome as Outcome;
   }
 
-  /** The bytes of the records that the last call set aside, one behind the other. A copy. */
-  copyDoubtful(): Buffer {
-    const { bytes } = kernel.views;
-    return Buffer.from(bytes.subarray(ASIDE_AT, ASIDE_AT + kernel.exports.doubtfulBytes.value));
+  /** The bytes of the records that the last call set aside, one behind the other; until the next call. */
+  get doubtfulBytes(): Buffer {
+    const { buffer } = kernel.views.bytes;
+    return Buffer.from(buffer, ASIDE_AT, kernel.exports.doubtfulBytes.value);
   }
 }
 

@@ -36,9 +36,9 @@ export interface CellPrograms {
 
 /**
  * Takes records that the sieve has set aside, as they are written in a block: the bytes of the block itself where
- * nothing else lies between them, otherwise a copy.
+ * nothing else lies between them, otherwise such as will be others when it has returned.
  */
-type TakeDoubtful = (bytes: Buffer, records: number, isCopy: boolean) => void;
+type TakeDoubtful = (bytes: Buffer, records: number, isOfBlock: boolean) => void;
 
 export class CellReader {
   readonly #blocks: readonly Block[];
@@ -174,11 +174,9 @@ export class CellReader {
       const outcome = decoder.decode(program, window, left, symbols, isSkipped ? undefined : sieve);
       const { doubtful } = decoder;
       if (doubtful > 0) {
-        const isCopy = decoder.row > before;
-        const bytes = isCopy
-          ? decoder.copyDoubtful()
-          : block.bytes.subarray(this.#pos, decoder.pos);
-        this.#takeDoubtful?.(bytes, doubtful, isCopy);
+        const areAll = decoder.row === before;
+        const bytes = areAll ? block.bytes.subarray(this.#pos, decoder.pos) : decoder.doubtfulBytes;
+        this.#takeDoubtful?.(bytes, doubtful, areAll);
       }
       const done = decoder.row - before + doubtful;
       left -= done;

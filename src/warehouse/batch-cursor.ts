@@ -134,12 +134,11 @@ export class BatchCursor {
             plan.programs,
             this.#decoder,
             [...(skippedRows ?? [])].sort((a, b) => a - b),
-            (bytes, records, isCopy) => {
+            (bytes, records, isOfBlock) => {
               open.doubtful += records;
               // What others follow is released when it has been read.
-              const isKept = isCopy || this.#source.following === undefined;
-              const kept = isKept ? bytes : Buffer.from(bytes);
-              this.#source.sifting?.doubtful.add(object, kept, records);
+              const stays = isOfBlock && this.#source.following === undefined;
+              this.#source.sifting?.doubtful.add(object, bytes, records, stays);
             },
           )
         : undefined;

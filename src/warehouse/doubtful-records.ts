@@ -3,11 +3,13 @@
  * once more: for the duplicates among them, and for the rest.
  *
  * Single records are copied as they are written; one behind the other they are a block like any other. Where many
- * in a row, a whole object, or all that is left of one are in doubt, its own blocks are used.
+ * in a row, a whole object, or all that is left of one are in doubt, its own blocks are used. Copies are tens of
+ * megabytes when a batch is large: they are freed as soon as they have been scanned.
  */
 
 import type { Block, Container } from '../avro/container-reader.ts';
 import type { RecordPosition } from '../avro/record-decoder.ts';
+import { giveBack } from '../recycled-buffers.ts';
 import type { ScanObject } from './batch-source.ts';
 
 /** Records that stand one behind the other. */
@@ -24,21 +26,65 @@ interface Aside {
   readonly rests: { readonly container: Container; readonly from: RecordPosition }[];
 }
 
-/** Runs of so many bytes together become a block. */
-const BLOCK_BYTES = 2 ** 20;
+/** Fewer bytes are copied also where they could stay: a block takes longer to open than a record to decode. */
+const LEAST_RUN_BYTES = 16 * 1024;
+/** The first block of an object's copies has so many bytes, each further one twice as many as the one before. */
+const LEAST_COPIED_BYTES = 4 * 1024;
+const MOST_COPIED_BYTES = 2 ** 20;
 
 const START: RecordPosition = { block: 0, record: 0, pos: 0 };
 
+/** Copies of records, one behind the other. */
+class CopiedRun implements Run {
+  readonly #memory: Buffer;
+  #used = 0;
+  records = 0;
+
+  constructor(roomBytes: number) {
+    this.#memory = Buffer.allocUnsafeSlow(roomBytes);
+  }
+
+  get bytes(): Buffer {
+    return this.#memory.subarray(0, this.#used);
+  }
+
+  /** @returns false when there is no room for them */
+  add(bytes: Buffer, records: number): boolean {
+    if (this.#used + bytes.length > this.#memory.length) return false;
+    this.#memory.set(bytes, this.#used);
+    this.#used += bytes.length;
+    this.records += records;
+    return true;
+  }
+}
+
 export class DoubtfulRecords {
   readonly #asides = new Map<number, Aside>();
+  readonly #copies: CopiedRun[] = [];
   /** Of all but the rest of objects. */
   runBytes = 0;
 
-  /** @param bytes so many records as a block has them, to stay as they are until the batch is done */
-  add(object: ScanObject, bytes: Buffer, records: number): void {
-    const aside = this.#of(object);
-    aside.runs.push({ bytes, records });
+  /**
+   * @param bytes so many records as a block has them
+   * @param stays whether these bytes are the same until the batch is done
+   */
+  add(object: ScanObject, bytes: Buffer, records: number, stays: boolean): void {
+    const { runs } = this.#of(object);
     this.runBytes += bytes.length;
+    if (stays && bytes.length >= LEAST_RUN_BYTES) {
+      runs.push({ bytes, records });
+      return;
+    }
+    const last = runs.at(-1);
+    if (last instanceof CopiedRun && last.add(bytes, records)) return;
+    const room = Math.min(
+      MOST_COPIED_BYTES,
+      Math.max(LEAST_COPIED_BYTES, 2 * (last?.bytes.length ?? 0)),
+    );
+    const next = new CopiedRun(Math.max(room, bytes.length));
+    next.add(bytes, records);
+    runs.push(next);
+    this.#copies.push(next);
   }
 
   /** All records from here on. */
@@ -55,14 +101,15 @@ export class DoubtfulRecords {
     return [...this.#asides.values()].some(({ rests }) => rests.length > 0);
   }
 
-  /**
-   * Hands them out and keeps nothing of them. In the order of the batch; of an object whose rest is in doubt,
-   * `skippedRows` count from its new first record.
-   */
-  take(): readonly ScanObject[] {
-    const objects = [...this.#asides.values()].map(toScanObject);
+  /** In the order of the batch; of an object whose rest is in doubt, `skippedRows` count from its new first record. */
+  get objects(): readonly ScanObject[] {
+    return [...this.#asides.values()].map(toScanObject);
+  }
+
+  /** Frees what was copied: nobody may look at the objects again. */
+  release(): void {
+    giveBack(this.#copies.splice(0).map(({ bytes }) => bytes));
     this.#asides.clear();
-    return objects;
   }
 
   #of(object: ScanObject): Aside {
@@ -85,7 +132,7 @@ function toScanObject({ object, runs, rests }: Aside): ScanObject {
     blocks.push({ index: blocks.length, firstRecord: recordCount, recordCount: records, bytes });
     recordCount += records;
   };
-  for (const { bytes, records } of joinRuns(runs.splice(0))) append(bytes, records);
+  for (const { bytes, records } of runs) append(bytes, records);
   const runRecords = recordCount;
   for (const { container: part, from } of rests) {
     for (const [at, block] of part.blocks.entries()) {
@@ -106,26 +153,6 @@ function toScanObject({ object, runs, rests }: Aside): ScanObject {
     container: doubtful,
     ...(skipped.length > 0 && { skippedRows: new Set(skipped) }),
   };
-}
-
-/** Single records would each be a block, which takes longer to open than to decode. */
-function joinRuns(runs: readonly Run[]): readonly Run[] {
-  const groups: Run[][] = [];
-  let size = Number.POSITIVE_INFINITY;
-  for (const run of runs) {
-    size += run.bytes.length;
-    if (size > BLOCK_BYTES) {
-      groups.push([]);
-      size = run.bytes.length;
-    }
-    groups.at(-1)?.push(run);
-  }
-  return groups.map((group) => {
-    const [only, ...others] = group;
-    if (only !== undefined && others.length === 0) return only;
-    const bytes = Buffer.concat(group.map((run) => run.bytes));
-    return { bytes, records: group.reduce((sum, run) => sum + run.records, 0) };
-  });
 }
 
 /** Whether the rest is a whole object, or what is like one. */

@@ -398,7 +398,7 @@ export class BatchLoader {
     objects: readonly ScanObject[],
     sieve: KeySieve | undefined,
     joining: Joining | undefined,
-  ): Promise<readonly ScanObject[]> {
+  ): Promise<DoubtfulRecords> {
     const { table } = target;
     const doubtful = new DoubtfulRecords();
     joining?.watch(doubtful);
@@ -414,20 +414,21 @@ export class BatchLoader {
       next = (await joining?.nextBatch()) ?? [];
     }
     if (doubtful.hasUnsifted) sieve?.forget(table);
-    return doubtful.take();
+    return doubtful;
   }
 
   /**
-   * Inserts what the table does not have.
+   * Inserts what the table does not have, and releases it.
    *
    * @returns how many of each object's records were left out as duplicates, and how many of these were to be
    *   left out anyway
    */
   async #insertDoubtful(
     target: Target,
-    objects: readonly ScanObject[],
+    doubtful: DoubtfulRecords,
   ): Promise<ReadonlyMap<number, { duplicateCount: number; erasedCount: number }>> {
     const { table } = target;
+    const { objects } = doubtful;
     const counts = new Map<number, { duplicateCount: number; erasedCount: number }>();
     if (objects.length === 0) return counts;
     const all = new BatchSource(table, objects.map(toScanObject));
@@ -444,6 +445,7 @@ export class BatchLoader {
       if (left > 0) kept.push(skipRows(object, new Set([...rows, ...erased])));
     }
     if (kept.length > 0) await this.#insertRows(target, new BatchSource(table, kept));
+    doubtful.release();
     return counts;
   }
 
