@@ -126,7 +126,9 @@ class Pieces {
     const { place } = this.cursor;
     const carried = this.cursor.bytes.subarray(this.cursor.pos);
     const left = this.#source.sizeBytes - place;
-    const piece = takeBuffer(Math.min(left, Math.max(bytes, carried.length + LEAST_READ_BYTES)));
+    const most = Math.max(bytes, carried.length + LEAST_READ_BYTES);
+    // The last piece is in memory that others have had: of odd sizes, allocators keep much for nothing.
+    const piece = takeBuffer(most).subarray(0, left);
     carried.copy(piece);
     await this.#source.fill(piece.subarray(carried.length));
     this.cursor = new Cursor(piece, place, left - piece.length);

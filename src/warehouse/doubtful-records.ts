@@ -4,18 +4,18 @@
  *
  * Single records are copied as they are written; one behind the other they are a block like any other. Where many
  * in a row, a whole object, or all that is left of one are in doubt, its own blocks are used. Copies are tens of
- * megabytes when a batch is large: they are freed as soon as they have been scanned.
+ * megabytes when a batch is large: their memory goes round (recycled-buffers.ts).
  */
 
 import type { Block, Container } from '../avro/container-reader.ts';
 import type { RecordPosition } from '../avro/record-decoder.ts';
-import { giveBack } from '../recycled-buffers.ts';
+import { giveBack, takeBuffer } from '../recycled-buffers.ts';
 import type { ScanObject } from './batch-source.ts';
 
 /** Records that stand one behind the other. */
 interface Run {
-  readonly bytes: Buffer;
-  readonly records: number;
+  bytes: Buffer;
+  records: number;
 }
 
 interface Aside {
@@ -28,39 +28,54 @@ interface Aside {
 
 /** Fewer bytes are copied also where they could stay: a block takes longer to open than a record to decode. */
 const LEAST_RUN_BYTES = 16 * 1024;
-/** The first block of an object's copies has so many bytes, each further one twice as many as the one before. */
-const LEAST_COPIED_BYTES = 4 * 1024;
-const MOST_COPIED_BYTES = 2 ** 20;
+/** Of what memory there is for copies, in bytes: as much as goes round. */
+const MEMORY_BYTES = 4 * 2 ** 20;
 
+const NO_MEMORY = Buffer.alloc(0);
 const START: RecordPosition = { block: 0, record: 0, pos: 0 };
 
-/** Copies of records, one behind the other. */
-class CopiedRun implements Run {
-  readonly #memory: Buffer;
+/** Copies of records, of all objects in the same memory, which goes round. */
+class Copies {
+  readonly #taken: Buffer[] = [];
+  #memory: Buffer = NO_MEMORY;
   #used = 0;
-  records = 0;
+  /** What was copied last, from here on. */
+  #last: Run | undefined;
+  #lastStart = 0;
 
-  constructor(roomBytes: number) {
-    this.#memory = Buffer.allocUnsafeSlow(roomBytes);
-  }
-
-  get bytes(): Buffer {
-    return this.#memory.subarray(0, this.#used);
-  }
-
-  /** @returns false when there is no room for them */
-  add(bytes: Buffer, records: number): boolean {
-    if (this.#used + bytes.length > this.#memory.length) return false;
-    this.#memory.set(bytes, this.#used);
+  /** @param runs of one object: the last of them becomes longer, or there is one more */
+  addTo(runs: Run[], bytes: Buffer, records: number): void {
+    if (this.#used + bytes.length > this.#memory.length) this.#takeMemory(bytes.length);
+    const start = this.#used;
+    this.#memory.set(bytes, start);
     this.#used += bytes.length;
-    this.records += records;
-    return true;
+    const before = runs.at(-1);
+    if (before !== undefined && before === this.#last) {
+      before.bytes = this.#memory.subarray(this.#lastStart, this.#used);
+      before.records += records;
+    } else {
+      this.#last = { bytes: this.#memory.subarray(start, this.#used), records };
+      this.#lastStart = start;
+      runs.push(this.#last);
+    }
+  }
+
+  #takeMemory(leastBytes: number): void {
+    this.#memory = takeBuffer(Math.max(MEMORY_BYTES, leastBytes));
+    this.#taken.push(this.#memory);
+    this.#used = 0;
+    this.#last = undefined;
+  }
+
+  release(): void {
+    giveBack(this.#taken.splice(0));
+    this.#memory = NO_MEMORY;
   }
 }
 
 export class DoubtfulRecords {
   readonly #asides = new Map<number, Aside>();
-  readonly #copies: CopiedRun[] = [];
+  readonly #copies = new Copies();
   /** Of all but the rest of objects. */
   runBytes = 0;
 
@@ -71,20 +86,8 @@ export class DoubtfulRecords {
   add(object: ScanObject, bytes: Buffer, records: number, stays: boolean): void {
     const { runs } = this.#of(object);
     this.runBytes += bytes.length;
-    if (stays && bytes.length >= LEAST_RUN_BYTES) {
-      runs.push({ bytes, records });
-      return;
-    }
-    const last = runs.at(-1);
-    if (last instanceof CopiedRun && last.add(bytes, records)) return;
-    const room = Math.min(
-      MOST_COPIED_BYTES,
-      Math.max(LEAST_COPIED_BYTES, 2 * (last?.bytes.length ?? 0)),
-    );
-    const next = new CopiedRun(Math.max(room, bytes.length));
-    next.add(bytes, records);
-    runs.push(next);
-    this.#copies.push(next);
+    if (stays && bytes.length >= LEAST_RUN_BYTES) runs.push({ bytes, records });
+    else this.#copies.addTo(runs, bytes, records);
   }
 
   /** All records from here on. */
@@ -108,7 +111,7 @@ export class DoubtfulRecords {
 
   /** Frees what was copied: nobody may look at the objects again. */
   release(): void {
-    giveBack(this.#copies.splice(0).map(({ bytes }) => bytes));
+    this.#copies.release();
     this.#asides.clear();
   }
 
