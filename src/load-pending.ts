@@ -91,7 +91,7 @@ export async function loadPending(input: LoadPendingInput): Promise<void> {
   );
   const memory = new LoadingMemory(database, input.config.load.memoryLimitBytes);
   try {
-    await loadRounds(input, memory, failures, total);
+    await memory.during(async () => loadRounds(input, memory, failures, total));
   } finally {
     dropKeptBuffers();
   }

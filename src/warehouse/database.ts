@@ -51,11 +51,14 @@ const KEEP_ROW_GROUPS = 'set global max_vacuum_tasks = 0';
  */
 const RETURN_MEMORY = 'set global allocator_background_threads = true';
 
-/** An open database with one connection. Close it, also after an error. */
+/** An open database with one connection for all that is asked of it. Close it, also after an error. */
 export class Database {
   readonly path: string;
   readonly #instance: DuckDBInstance;
   readonly #connection: DuckDBConnection;
+  /** For what may be asked while a statement runs. */
+  #besides: DuckDBConnection | undefined;
+  #memoryLimit: string | undefined;
   #inTransaction = false;
 
   private constructor(path: string, instance: DuckDBInstance, connection: DuckDBConnection) {
@@ -101,7 +104,19 @@ export class Database {
 
   /** Gives DuckDB another memory limit for what comes now. */
   async limitMemory(bytes: number): Promise<void> {
-    await this.run(`set memory_limit = '${Math.floor(bytes)}B'`);
+    this.#memoryLimit = `set memory_limit = '${Math.floor(bytes)}B'`;
+    await this.run(this.#memoryLimit);
+  }
+
+  /**
+   * Has the allocators of the whole process return what was freed, by setting the memory limit to what it is.
+   * May be called while a statement runs, and takes some 15 ms then. To be waited for before the limit is changed
+   * and before the database is closed.
+   */
+  async returnMemory(): Promise<void> {
+    if (this.#memoryLimit === undefined) return;
+    this.#besides ??= await this.#instance.connect();
+    await this.#besides.run(this.#memoryLimit);
   }
 
   /** Runs one or more statements; the last one may take bound values. */
@@ -274,6 +289,7 @@ export class Database {
 
   /** Ends the connection and lets go of the file. What was committed stays; may be called twice. */
   close(): void {
+    this.#besides?.closeSync();
     this.#connection.closeSync();
     this.#instance.closeSync();
   }

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { CODEC_NAMES, type CodecName } from '../../../src/avro/codecs.ts';
 import { CurrentsError } from '../../../src/errors.ts';
+import { LoadingMemory } from '../../../src/loading-memory.ts';
 import { Database } from '../../../src/warehouse/database.ts';
 import { BatchLoader } from '../../../src/warehouse/load-batch.ts';
 import { anEvent, aSchema } from '../../support/event-builders.ts';
@@ -195,6 +196,29 @@ describe('the memory of DuckDB', () => {
     const limits = watchLimits();
     await bucket.cycle({}, { 'load.batchRows': '2' });
     expect(limits).toEqual([96_000_000, 96_000_000, 96_000_000, 256_000_000]);
+  });
+
+  it('goes back to the system every second, also while a statement runs', async () => {
+    const database = await Database.open({ path: ':memory:', memoryLimitBytes: 256_000_000 });
+    const memory = new LoadingMemory(database, 256_000_000);
+    const returned = vi.spyOn(Database.prototype, 'returnMemory');
+    onTestFinished(() => returned.mockRestore());
+    try {
+      await memory.divide('stream');
+      await memory.during(async () => {
+        const endless = database.run(
+          'select max(a.range + b.range) from range(10_000_000) a, range(10_000_000) b',
+        );
+        endless.catch(() => undefined);
+        const isReturned = () => expect(returned.mock.settledResults.length).toBeGreaterThan(0);
+        await vi.waitFor(isReturned, 30_000);
+        database.interrupt();
+        await expect(endless).rejects.toThrow('interrupt');
+      });
+      expect(returned.mock.settledResults[0]?.type).toBe('fulfilled');
+    } finally {
+      database.close();
+    }
   });
 
   it('goes back to the system from a thread that has nothing else to do', async () => {
