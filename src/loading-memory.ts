@@ -13,7 +13,7 @@ import type { Database } from './warehouse/database.ts';
 
 const RETURN_EVERY_MS = 1_000;
 
-const SHARES = { batch: 3 / 8, stream: 7 / 8 } as const;
+const SHARES = { batch: 3 / 8, stream: 13 / 16 } as const;
 
 export class LoadingMemory {
   readonly #database: Database;
@@ -62,7 +62,7 @@ export class LoadingMemory {
   }
 
   /**
-   * Loading is over, and DuckDB gets all of it again; but not for an eighth, as it looks through everything that
+   * Loading is over, and DuckDB gets all of it again; but not for three sixteenths, as it looks through everything that
    * it holds when the limit changes: 50 ms after a million events.
    */
   async end(): Promise<void> {

@@ -184,7 +184,7 @@ describe('the memory of DuckDB', () => {
     expect(limits).toEqual([96_000_000, 256_000_000]);
     await bucket.put(aKey(3), SCHEMA, [anEvent(3, { note: '' })]);
     await bucket.cycle();
-    expect(limits.slice(2)).toEqual([224_000_000]);
+    expect(limits.slice(2)).toEqual([208_000_000]);
     await bucket.cycle();
     expect(limits).toHaveLength(3);
   });
@@ -246,7 +246,7 @@ describe('a load that takes more memory than it was given', () => {
     const load = vi.spyOn(BatchLoader.prototype, 'load').mockRejectedValueOnce(error);
     onTestFinished(() => load.mockRestore());
     expect((await bucket.cycle()).objects).toMatchObject({ loaded: 1, pending: 0 });
-    expect(limits).toEqual([224_000_000, 256_000_000]);
+    expect(limits).toEqual([208_000_000, 256_000_000]);
     load.mockRejectedValue(error);
     await bucket.put(aKey(2), SCHEMA, [anEvent(2, { note: '' })]);
     await expect(bucket.cycle()).rejects.toThrow('Out of Memory');
