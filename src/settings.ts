@@ -308,7 +308,7 @@ const sections = z.strictObject({
       memoryLimit: size('256MB', {
         flag: '--memory-limit',
         description:
-          "DuckDB's memory, of which loading many small objects takes three eighths; the process needs about 350 MB on top. More does not make loading faster, but large queries.",
+          "DuckDB's memory, of which loading many small objects takes three eighths; the process needs about 350 MB on top. More does not make loading faster, but large queries; with less than 100MB, large objects may fail to load.",
       }),
       threads: optionalInteger(1, 256, {
         flag: '--threads',
